@@ -1,0 +1,1 @@
+"""What workers and bots both need; knows neither of them."""

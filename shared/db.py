@@ -1,0 +1,144 @@
+"""The product database: one pool of connections, short transactions, errors translated to ours."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+import structlog
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+from shared.errors import ConfigurationError, WorldError
+
+log = structlog.get_logger(__name__)
+
+Tx = AsyncSession
+"""An open transaction; whoever opened it commits it."""
+
+SCHEMA_REVISION = "0001"
+"""The revision of migrations/ that this version of the code needs."""
+
+CHANNEL = "stepgram"
+"""The one NOTIFY channel; its payload is the name of a queue or of a signal."""
+
+
+class DatabaseUnavailable(WorldError):
+    """The database does not answer, or closed the connection."""
+
+
+def driver_url(url: str) -> str:
+    """A postgresql:// address with the driver that we use written into it.
+
+    Raises:
+        ConfigurationError: it is no PostgreSQL address.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.split("+")[0] not in {"postgresql", "postgres"}:
+        raise ConfigurationError("DATABASE_URL must look like postgresql://USER:PASSWORD@HOST:PORT/NAME")
+    return f"postgresql+psycopg://{rest}"
+
+
+def libpq_url(url: str) -> str:
+    """The same address as libpq and psycopg read it."""
+    return driver_url(url).replace("postgresql+psycopg://", "postgresql://", 1)
+
+
+_PAIR = r"\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}"
+_NOT_STORABLE = re.compile(rf"\\\\|{_PAIR}|(\\u0000)|(\\ud[89a-f][0-9a-f]{{2}})")
+
+
+def _to_jsonb(value: Any) -> str:
+    """JSON as jsonb takes it: NUL is dropped and half a surrogate pair replaced, wherever they came from."""
+    return _NOT_STORABLE.sub(
+        lambda match: "" if match[1] else r"\ufffd" if match[2] else match[0], json.dumps(value)
+    )
+
+
+class Database:
+    """The pool of one process. Transactions are opened by :meth:`begin` and are kept short."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.engine = create_async_engine(
+            driver_url(url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_pre_ping=True,
+            json_serializer=_to_jsonb,
+            # A transaction pooler such as PgBouncer loses server-side prepared statements.
+            connect_args={"prepare_threshold": None, "connect_timeout": 10, "options": "-c timezone=UTC"},
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Tx]:
+        """A transaction: committed at the end of the block, rolled back by an error.
+
+        Raises:
+            DatabaseUnavailable: the database is away; nothing or everything was committed.
+        """
+        try:
+            async with self._sessions.begin() as tx:
+                yield tx
+        except (OperationalError, InterfaceError) as error:
+            raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
+        except PoolTimeoutError as error:
+            raise DatabaseUnavailable("every connection to the database is in use") from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise DatabaseUnavailable(f"the database connection was lost: {error.orig}") from error
+            raise
+
+    async def wait_until_ready(self, stopping: asyncio.Event) -> None:
+        """Return when the database answers and its tables are those of this version, or at ``stopping``."""
+        delay_s = 0.5
+        while not stopping.is_set():
+            problem = await self._problem()
+            if problem is None:
+                return
+            log.warning("waiting for the database", problem=problem, again_in_s=delay_s)
+            try:
+                await asyncio.wait_for(stopping.wait(), delay_s)
+            except TimeoutError:
+                delay_s = min(delay_s * 2, 10)
+
+    async def _problem(self) -> str | None:
+        try:
+            async with self.begin() as tx:
+                known = await tx.scalar(select(func.to_regclass("alembic_version")))
+                current = await tx.scalar(text("SELECT version_num FROM alembic_version")) if known else None
+        except DatabaseUnavailable as error:
+            return str(error)
+        if current != SCHEMA_REVISION:
+            return (
+                f"its tables are at revision {current}, this version needs {SCHEMA_REVISION}:"
+                " run `stepgram migrate`"
+            )
+        return None
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+async def notify(tx: Tx, name: str) -> None:
+    """Wake whoever waits for ``name``, in every process, when this transaction commits."""
+    await tx.execute(select(func.pg_notify(CHANNEL, name)))
+
+
+async def direct_connection(url: str) -> psycopg.AsyncConnection[tuple[object, ...]]:
+    """A connection outside the pool, for LISTEN and advisory locks; a dead peer is noticed in seconds."""
+    return await psycopg.AsyncConnection.connect(
+        libpq_url(url),
+        autocommit=True,
+        connect_timeout=10,
+        keepalives_idle=5,
+        keepalives_interval=2,
+        keepalives_count=3,
+        tcp_user_timeout=10_000,
+    )

@@ -1,0 +1,249 @@
+"""The one mechanism of all queues: rows that wait for someone to take them.
+
+A row waits while its state is one of the queue's waiting states and is free when ``due_at`` has come. To
+claim it is to move ``due_at`` some seconds into the future and to write a claim into it; the holder keeps
+moving it while it works, and a holder that dies lets the claim lapse. Whoever settles a row must still hold
+its claim, so that a late holder changes nothing. Where a queue has an order key, only the oldest waiting row
+of each key can be taken.
+"""
+
+import asyncio
+import random
+import uuid
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Generic, TypeVar, cast
+
+import structlog
+from sqlalchemy import CursorResult, and_, exists, func, select, update
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from shared.db import Database, Tx
+from shared.engine.values import storable
+from shared.errors import AuthorError, StepgramError, WorldError
+from shared.models import Queued
+from shared.wakeups import Wakeups
+
+log = structlog.get_logger(__name__)
+
+Row = TypeVar("Row", bound=Queued)
+
+
+class LostClaim(StepgramError):
+    """The claim lapsed and somebody else has the row now; what this holder did is rolled back."""
+
+
+class Later(WorldError):
+    """Not now: the row is due again after ``retry_after_s``, and this does not count as a failed attempt."""
+
+
+@dataclass(frozen=True)
+class Queue(Generic[Row]):
+    """What one queue names: its table, its waiting states, its order key.
+
+    A row that met ``max_attempts`` unexpected errors, or one error of its author's, goes to the state
+    ``poison`` with its reason; the world's errors are tried for ever.
+    """
+
+    name: str
+    model: type[Row]
+    waiting: tuple[str, ...]
+    order_key: str | None = None
+    first: tuple[str, ...] = ("due_at",)
+    max_attempts: int = 10
+    poison: str | None = None
+    longest_pause_s: float = 60.0
+
+
+async def claim(tx: Tx, queue: Queue[Row], limit: int, claim_s: float) -> Sequence[Row]:
+    """Take up to ``limit`` free rows; they are this holder's for ``claim_s``, longer if it extends that."""
+    model = queue.model
+    free = [model.state.in_(queue.waiting), model.due_at <= func.now()]
+    if queue.order_key is not None:
+        elder = aliased(model)
+        key: InstrumentedAttribute[Any] = getattr(model, queue.order_key)
+        free.append(
+            ~exists().where(
+                and_(
+                    getattr(elder, queue.order_key) == key,
+                    elder.state.in_(queue.waiting),
+                    elder.id < model.id,
+                )
+            )
+        )
+    chosen = (
+        select(model.id)
+        .where(*free)
+        .order_by(*(getattr(model, name) for name in queue.first), model.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("chosen")
+    )
+    taken = await tx.scalars(
+        update(model)
+        .where(model.id.in_(select(chosen.c.id)))
+        .values(
+            due_at=func.now() + timedelta(seconds=claim_s),
+            claim=func.gen_random_uuid(),
+            attempts=model.attempts + 1,
+        )
+        .returning(model)
+    )
+    return sorted(taken.all(), key=lambda row: row.id)
+
+
+async def extend(tx: Tx, queue: Queue[Row], claims: Collection[uuid.UUID | None], claim_s: float) -> None:
+    """Hold rows for ``claim_s`` from now on; those whose claim is lost stay as they are."""
+    await tx.execute(
+        update(queue.model)
+        .where(queue.model.claim.in_(claims))
+        .values(due_at=func.now() + timedelta(seconds=claim_s))
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def settle(tx: Tx, row: Queued, **values: Any) -> None:
+    """Write the outcome of a claimed row and give the claim back, in the caller's transaction.
+
+    Raises:
+        LostClaim: the claim lapsed and another holder took the row.
+    """
+    model = type(row)
+    statement = (
+        update(model)
+        .where(model.id == row.id, model.claim == row.claim)
+        .values({"claim": None, "attempts": 0, "last_error": None, **values})
+        .execution_options(synchronize_session=False)
+    )
+    if cast("CursorResult[Any]", await tx.execute(statement)).rowcount != 1:
+        raise LostClaim(f"{model.__tablename__} {row.id} was taken by another holder")
+
+
+def pause_s(attempts: int, longest_s: float) -> float:
+    """How long to wait after the given number of failed attempts: doubling, with jitter, bounded."""
+    return float(min(longest_s, 0.25 * 2 ** min(attempts, 16))) * random.uniform(0.75, 1.25)  # noqa: S311
+
+
+class Loop(Generic[Row]):
+    """Takes the rows of one queue and hands each to ``handle``, several at once, until told to stop."""
+
+    def __init__(
+        self,
+        queue: Queue[Row],
+        handle: Callable[[Row], Awaitable[None]],
+        db: Database,
+        wakeups: Wakeups,
+        *,
+        concurrency: int = 8,
+        poll_s: float = 1.0,
+        claim_s: float = 10.0,
+        on_poison: Callable[[Tx, Row, str], Awaitable[None]] | None = None,
+    ) -> None:
+        self._queue = queue
+        self._handle = handle
+        self._db = db
+        self._event = wakeups.subscribe(queue.name)
+        self._concurrency = concurrency
+        self._poll_s = poll_s
+        self._claim_s = claim_s
+        self._on_poison = on_poison
+        self._running: dict[asyncio.Task[None], Row] = {}
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until ``stopping``, then finish what is in hand."""
+        beating = asyncio.create_task(self._keep_claims())
+        try:
+            await self._work(stopping)
+            if self._running:
+                await asyncio.wait(self._running)
+        finally:
+            beating.cancel()
+            await asyncio.gather(beating, return_exceptions=True)
+
+    async def _keep_claims(self) -> None:
+        """Extend the claims of what is in hand: a claim can be short and still outlast any handler."""
+        while True:
+            await asyncio.sleep(self._claim_s / 3)
+            if not self._running:
+                continue
+            try:
+                async with self._db.begin() as tx:
+                    await extend(
+                        tx, self._queue, [row.claim for row in self._running.values()], self._claim_s
+                    )
+            except WorldError as error:
+                log.warning("claims cannot be extended", queue=self._queue.name, error=str(error))
+
+    async def _work(self, stopping: asyncio.Event) -> None:
+        failures = 0
+        while not stopping.is_set():
+            self._event.clear()
+            room = self._concurrency - len(self._running)
+            taken = 0
+            try:
+                taken = await self._take(room) if room else 0
+                failures = 0
+            except WorldError as error:
+                failures += 1
+                log.warning("queue cannot be read", queue=self._queue.name, error=str(error))
+            if room and taken == room:
+                continue
+            await self._rest(stopping, pause_s(failures, 10) if failures else self._poll_s)
+
+    async def _take(self, room: int) -> int:
+        async with self._db.begin() as tx:
+            rows = await claim(tx, self._queue, room, self._claim_s)
+        for row in rows:
+            task = asyncio.create_task(self._run_one(row), name=f"{self._queue.name}-{row.id}")
+            self._running[task] = row
+            task.add_done_callback(self._done)
+        return len(rows)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._running.pop(task, None)
+        self._event.set()  # there is room again, and the next row of the same key may be free
+
+    async def _rest(self, stopping: asyncio.Event, seconds: float) -> None:
+        waits = [asyncio.create_task(self._event.wait()), asyncio.create_task(stopping.wait())]
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+    async def _run_one(self, row: Row) -> None:
+        with structlog.contextvars.bound_contextvars(queue=self._queue.name, row=row.id):
+            try:
+                await self._handle(row)
+            except LostClaim as error:
+                log.info("claim lost", reason=str(error))
+            except Exception as error:  # whatever it was, the row must become free or poison
+                await self._failed(row, error)
+
+    async def _failed(self, row: Row, error: Exception) -> None:
+        queue = self._queue
+        world = isinstance(error, WorldError)
+        final = isinstance(error, AuthorError) or (not world and row.attempts >= queue.max_attempts)
+        values: dict[str, Any] = {"last_error": storable(f"{type(error).__name__}: {error}"[:2000])}
+        if queue.poison is not None and final:
+            log.error("set aside", reason=str(error), attempts=row.attempts, exc_info=error)
+            values["state"] = queue.poison
+        else:
+            asked_s = error.retry_after_s if isinstance(error, WorldError) else None
+            wait_s = pause_s(row.attempts, queue.longest_pause_s) if asked_s is None else asked_s
+            values["due_at"] = func.now() + timedelta(seconds=wait_s)
+            values["attempts"] = row.attempts - 1 if isinstance(error, Later) else row.attempts
+            if isinstance(error, WorldError):
+                level = log.debug if isinstance(error, Later) else log.warning
+                level("again later", error=str(error), again_in_s=round(wait_s, 2))
+            else:
+                log.exception("unexpected error, again later", exc_info=error, again_in_s=round(wait_s, 2))
+        try:
+            async with self._db.begin() as tx:
+                await settle(tx, row, **values)
+                if "state" in values and self._on_poison is not None:
+                    await self._on_poison(tx, row, str(error))
+        except LostClaim:
+            log.info("claim lost while failing")
+        except WorldError as second:
+            log.warning("could not give the row back, its claim will lapse", error=str(second))

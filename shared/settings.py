@@ -1,0 +1,104 @@
+"""All configuration: environment variables, read once at the start of a process."""
+
+from functools import cached_property
+from typing import Annotated
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.errors import ConfigurationError
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """The settings of every process; a field's name in capitals is its environment variable."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
+
+    database_url: str = Field(description="PostgreSQL, postgresql://USER:PASSWORD@HOST:PORT/NAME")
+    database_direct_url: str | None = Field(
+        default=None, description="the same database past a transaction pooler, for LISTEN and leadership"
+    )
+
+    engine_url: str = Field(default="", description="REST root of Camunda 7 or Operaton, …/engine-rest")
+    engine_username: str | None = None
+    engine_password: SecretStr | None = None
+    engine_users_group_id: str | None = Field(
+        default=None, description="engine group that people of /start join"
+    )
+
+    bot_token: SecretStr = SecretStr("")
+    telegram_api_url: str = Field(
+        default="https://api.telegram.org", description="BASE of BASE/bot<TOKEN>/method"
+    )
+    webhook_url: str | None = Field(default=None, description="public address; updates come by webhook")
+    webhook_secret: SecretStr | None = None
+    listen_address: str = Field(default="127.0.0.1:8443", description="HOST:PORT where the webhook listens")
+
+    r2_access_key_id: str | None = None
+    r2_secret_access_key: SecretStr | None = None
+    r2_endpoint_url: str | None = None
+    r2_bucket_name: str | None = None
+    r2_public_url: str | None = None
+
+    topics: CommaSeparated = Field(default=(), description="topics to work on, comma-separated; empty: all")
+    topic_modules: CommaSeparated = Field(
+        default=(), description="modules of further topics, comma-separated"
+    )
+    worker_id: str = Field(default="stepgram", description="lock owner of human steps, one for the fleet")
+    fetch_lock_s: int = Field(default=30, gt=0, description="short lock, until a step has its row")
+    lease_s: int = Field(default=86_400, gt=60, description="long lock of a parked step")
+    poll_s: float = Field(
+        default=5.0, gt=0, le=8, description="long poll of fetchAndLock, below the stop limit"
+    )
+    claim_s: float = Field(default=10.0, gt=0, description="a dead process's work is taken over after it")
+    withdrawal_interval_s: float = Field(default=3.0, gt=0)
+    sweep_interval_s: float = Field(default=600.0, gt=0)
+    undeliverable_after_s: float = Field(default=7 * 86_400, gt=0)
+    automated_concurrency: int = Field(default=4, gt=0, description="automated steps at once in one process")
+    upload_max_bytes: int = Field(default=20_000_000, gt=0, description="largest file the Bot API gives")
+    presign_expiry_s: int = Field(default=604_800, gt=0, le=604_800)
+    messages_per_s: float = Field(default=30.0, gt=0, description="budget of the bot")
+    chat_messages_per_s: float = Field(default=1.0, gt=0)
+    chat_burst: int = Field(default=15, gt=0, description="messages to a chat at once, then its rate")
+    group_messages_per_min: float = Field(default=20.0, gt=0)
+    log_format: str = Field(default="text", pattern="^(text|json)$")
+    log_level: str = "INFO"
+
+    @field_validator("topics", "topic_modules", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @cached_property
+    def bot_id(self) -> int:
+        """The bot's own user id: the number before the colon of its token.
+
+        Raises:
+            ConfigurationError: BOT_TOKEN is missing or not a token.
+        """
+        head, _, tail = self.bot_token.get_secret_value().partition(":")
+        if not (head.isdigit() and tail):
+            raise ConfigurationError(
+                "BOT_TOKEN is missing or malformed; BotFather gives one, like 123456:ABC-DEF"
+            )
+        return int(head)
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        ConfigurationError: a variable is missing or malformed; the message names each.
+    """
+    try:
+        return Settings()  # type: ignore[call-arg]
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise ConfigurationError(f"the environment is not complete: {problems}; see .env.example") from error
