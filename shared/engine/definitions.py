@@ -1,0 +1,48 @@
+"""What only the deployed XML tells of an activity: order, outputs, and which BPMN errors are caught."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from shared.engine.bpmn import ActivityInfo, read_activities
+from shared.engine.errors import NotFound
+from shared.engine.instances import Instances
+
+CACHE_SIZE = 512
+"""Definitions kept; a deployed definition never changes, so none gets old."""
+
+
+class Definitions:
+    """The activities of deployed process definitions, each definition read once."""
+
+    def __init__(self, client: Instances, *, cache_size: int = CACHE_SIZE) -> None:
+        self._client = client
+        self._cache_size = cache_size
+        self._known: OrderedDict[str, Mapping[str, ActivityInfo]] = OrderedDict()
+        self._loading = asyncio.Lock()
+
+    async def activity(self, definition_id: str, activity_id: str) -> ActivityInfo:
+        """What the XML says of an activity.
+
+        Raises:
+            NotFound: no such definition, or no such activity in it.
+            UnreadableDiagram: the engine's XML cannot be read.
+            EngineError: the engine did not give the XML.
+        """
+        activities = self._known.get(definition_id)
+        if activities is None:
+            async with self._loading:  # the first of many tasks of a new definition reads it for all
+                activities = self._known.get(definition_id)
+                if activities is None:
+                    activities = await self._load(definition_id)
+        self._known.move_to_end(definition_id)
+        if activity_id not in activities:
+            raise NotFound(f"the process definition {definition_id} has no activity {activity_id!r}")
+        return activities[activity_id]
+
+    async def _load(self, definition_id: str) -> Mapping[str, ActivityInfo]:
+        activities = read_activities(await self._client.definition_xml(definition_id))
+        self._known[definition_id] = activities
+        if len(self._known) > self._cache_size:
+            self._known.popitem(last=False)
+        return activities

@@ -1,0 +1,117 @@
+"""Process definitions and instances: deploy, start, look, delete."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.engine.errors import NotFound
+from shared.engine.records import DeployedDefinition, ProcessInstance
+from shared.engine.rest import Rest, path_of
+from shared.engine.tasks import Variables
+from shared.engine.values import from_engine, storable
+
+_NONE: Variables = {}
+
+
+class Instances(Rest):
+    """The deployment, process definition and process instance parts of the REST API."""
+
+    async def version(self) -> str:
+        """The engine's version, such as 7.24.0."""
+        return str((await self._call("GET", "/version"))["version"])
+
+    async def deploy(
+        self,
+        name: str,
+        files: Mapping[str, bytes],
+        *,
+        enable_duplicate_filtering: bool = True,
+        deploy_changed_only: bool = False,
+        tenant_id: str | None = None,
+    ) -> list[DeployedDefinition]:
+        """Deploy files {name: content}; the process definitions of the deployment.
+
+        Where duplicate filtering finds nothing new, they are those of the deployment that was there. With
+        ``deploy_changed_only`` they are the changed ones only.
+
+        Raises:
+            EngineRejected: the engine cannot parse a file; the message says where and why.
+        """
+        form = {
+            "deployment-name": name,
+            "enable-duplicate-filtering": str(enable_duplicate_filtering).lower(),
+            "deploy-changed-only": str(deploy_changed_only).lower(),
+        }
+        if tenant_id is not None:
+            form["tenant-id"] = tenant_id
+        parts = {file: (file, content, "application/octet-stream") for file, content in files.items()}
+        deployment = await self._call("POST", "/deployment/create", data=form, files=parts)
+        definitions = await self._call(
+            "GET", "/process-definition", params={"deploymentId": deployment["id"]}
+        )
+        return [DeployedDefinition.from_json(raw) for raw in definitions]
+
+    async def definition_xml(self, definition_id: str) -> bytes:
+        """The BPMN file of a process definition, as it was deployed.
+
+        Raises:
+            NotFound: there is no such definition.
+        """
+        answer = await self._call("GET", path_of("process-definition", definition_id, "xml"))
+        return str(answer["bpmn20Xml"]).encode()
+
+    async def start_process(
+        self,
+        key: str,
+        business_key: str | None = None,
+        variables: Variables = _NONE,
+        tenant_id: str | None = None,
+    ) -> str:
+        """Start an instance of the latest version; its id.
+
+        Raises:
+            NotFound: no such process, none without a tenant, none that our user may start.
+            NoAnswer: it may have been started.
+        """
+        tenant = () if tenant_id is None else ("tenant-id", tenant_id)
+        path = path_of("process-definition", "key", key, *tenant, "start")
+        answer = await self._call("POST", path, json={"businessKey": business_key, "variables": variables})
+        return str(answer["id"])
+
+    async def process_instance(self, instance_id: str) -> ProcessInstance | None:
+        """An instance that has not ended; None when it has, or when our user may not read it."""
+        try:
+            return ProcessInstance.from_json(
+                await self._call("GET", path_of("process-instance", instance_id))
+            )
+        except NotFound:
+            return None
+
+    async def process_instance_variable(self, instance_id: str, name: str) -> Any:
+        """The value of a process variable.
+
+        Raises:
+            NotFound: the instance has ended, or has no such variable.
+            UnreadableValue: the value does not fit its type.
+        """
+        path = path_of("process-instance", instance_id, "variables", name)
+        return from_engine(await self._call("GET", path, params={"deserializeValue": "false"}))
+
+    async def active_instances(self, business_key: str, definition_key: str) -> list[ProcessInstance]:
+        """The instances of a process and business key that have not ended, suspended ones among them."""
+        query = {"businessKey": business_key, "processDefinitionKey": definition_key, "maxResults": 500}
+        answer = await self._call("GET", "/process-instance", params=query)
+        return [ProcessInstance.from_json(raw) for raw in answer]
+
+    async def delete_process_instance(self, instance_id: str, reason: str) -> None:
+        """Have an instance cancelled, with the reason in its history; one that is gone is fine.
+
+        It is done by the engine's job executor a moment later (0.2 s where that is idle): the one call that
+        writes a reason, for DELETE takes none and an annotation goes to the operation log only.
+        """
+        body = {
+            "processInstanceIds": [instance_id],
+            "deleteReason": storable(reason),
+            "failIfNotExists": False,
+            "skipCustomListeners": False,
+        }
+        await self._call("POST", "/process-instance/delete", json=body)
