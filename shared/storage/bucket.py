@@ -1,0 +1,249 @@
+"""The bucket: objects go in and come out as streams, in constant memory and off the event loop."""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urlsplit
+
+import boto3
+from botocore.config import Config
+
+from shared.errors import ConfigurationError
+from shared.files import sanitise_name
+from shared.settings import Settings
+from shared.storage.errors import ObjectMissing, StorageRefused, call
+from shared.storage.upload import PART_BYTES, Upload
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
+    from types_boto3_s3 import S3Client
+
+CHUNK_BYTES = 256 * 1024
+"""What iterating over a stored object reads at a time."""
+
+_NO_METADATA: Mapping[str, str] = MappingProxyType({})
+_AWS_HOST = re.compile(r"(?:^|\.)s3[.-](?P<region>[a-z]{2}-[a-z-]+-\d)\.amazonaws\.com(?:\.cn)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What was stored: where, how large, and its digest in hex."""
+
+    key: str
+    bucket: str
+    size_bytes: int
+    sha256: str
+    etag: str
+
+
+class ObjectReader:
+    """A stored object that is being read: iterate over its chunks, or call ``read`` as a parser does."""
+
+    def __init__(self, key: str, body: "StreamingBody", size_bytes: int, metadata: Mapping[str, str]) -> None:
+        self.key = key
+        self.size_bytes = size_bytes
+        self.metadata = metadata
+        self._body = body
+
+    async def read(self, size: int = CHUNK_BYTES) -> bytes:
+        """The next bytes, at most ``size``; empty at the end.
+
+        Raises:
+            StorageUnavailable: the connection broke.
+        """
+        return await call(f"reading {self.key}", lambda: self._body.read(size))
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while chunk := await self.read():
+            yield chunk
+
+
+class Storage:
+    """One bucket of S3, R2, MinIO or s3proxy. One per process; its client is shared by all threads."""
+
+    def __init__(
+        self, client: "S3Client", bucket: str, *, public_url: str | None = None, part_bytes: int = PART_BYTES
+    ) -> None:
+        self.bucket = bucket
+        self._client = client
+        self._public_url = public_url
+        self._part_bytes = part_bytes
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Storage":
+        """The bucket that the settings name; nothing is sent yet.
+
+        Raises:
+            ConfigurationError: R2_BUCKET_NAME, or a key for R2_ENDPOINT_URL, is missing or malformed.
+        """
+        if not settings.r2_bucket_name:
+            raise ConfigurationError("R2_BUCKET_NAME is missing; files need a bucket of S3, R2 or MinIO")
+        secret = settings.r2_secret_access_key
+        if settings.r2_endpoint_url and not (settings.r2_access_key_id and secret):
+            raise ConfigurationError(
+                "R2_ENDPOINT_URL is set; R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY are too few"
+            )
+        try:
+            client = boto3.session.Session().client(
+                "s3",
+                endpoint_url=settings.r2_endpoint_url,
+                region_name=_region(settings.r2_endpoint_url),
+                aws_access_key_id=settings.r2_access_key_id,
+                aws_secret_access_key=secret.get_secret_value() if secret else None,
+                config=_CONFIG,
+            )
+        except ValueError as error:
+            raise ConfigurationError(f"R2_ENDPOINT_URL is malformed: {error}") from error
+        return cls(client, settings.r2_bucket_name, public_url=settings.r2_public_url)
+
+    async def put(
+        self,
+        key: str,
+        chunks: AsyncIterator[bytes],
+        *,
+        content_type: str,
+        metadata: Mapping[str, str] = _NO_METADATA,
+        max_bytes: int | None = None,
+    ) -> StoredObject:
+        """Store a stream of unknown length; an object of that key is replaced.
+
+        It appears whole or, on any failure or cancellation, not at all, and nothing stays behind.
+
+        Raises:
+            TooLarge: more than ``max_bytes`` came.
+            StorageUnavailable, StorageRefused: see there.
+        """
+        upload = Upload(
+            self._client,
+            self.bucket,
+            key,
+            content_type=content_type,
+            metadata=metadata,
+            max_bytes=max_bytes,
+            part_bytes=self._part_bytes,
+        )
+        try:
+            async for chunk in chunks:
+                await upload.add(chunk)
+            etag = await upload.finish()
+        except BaseException:
+            await upload.abort()
+            raise
+        return StoredObject(key, self.bucket, upload.size_bytes, upload.sha256, etag)
+
+    async def put_bytes(
+        self, key: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] = _NO_METADATA
+    ) -> StoredObject:
+        """Store bytes that are in memory anyway.
+
+        Raises:
+            StorageUnavailable, StorageRefused: see there.
+        """
+
+        async def whole() -> AsyncIterator[bytes]:
+            yield data
+
+        return await self.put(key, whole(), content_type=content_type, metadata=metadata)
+
+    @asynccontextmanager
+    async def open(self, key: str) -> AsyncIterator[ObjectReader]:
+        """Read an object as a stream.
+
+        Raises:
+            ObjectMissing: there is none of this key.
+            StorageUnavailable, StorageRefused: see there; also while reading.
+        """
+        answer = await call(f"opening {key}", lambda: self._client.get_object(Bucket=self.bucket, Key=key))
+        body = answer["Body"]
+        metadata = {name: unquote(value) for name, value in answer["Metadata"].items()}
+        try:
+            yield ObjectReader(key, body, answer["ContentLength"], metadata)
+        finally:
+            await call(f"closing {key}", body.close)  # in a thread: it waits for a read that was given up
+
+    async def size_bytes(self, key: str) -> int | None:
+        """The size of an object, or None if there is none.
+
+        Raises:
+            StorageUnavailable, StorageRefused: see there.
+        """
+        try:
+            answer = await call(
+                f"looking for {key}", lambda: self._client.head_object(Bucket=self.bucket, Key=key)
+            )
+        except ObjectMissing:
+            return None
+        return answer["ContentLength"]
+
+    async def delete(self, key: str) -> None:
+        """Remove an object; one that is not there is no error.
+
+        Raises:
+            StorageUnavailable, StorageRefused: see there.
+        """
+        await call(f"deleting {key}", lambda: self._client.delete_object(Bucket=self.bucket, Key=key))
+
+    async def presign_get(self, key: str, expires_s: int, filename: str | None = None) -> str:
+        """An address that gives the object to whoever has it, for ``expires_s`` seconds (at most seven days).
+
+        With a ``filename`` a browser saves it under that name. Whether the object exists is not asked.
+        """
+        parameters = {"Bucket": self.bucket, "Key": key}
+        if filename is not None:
+            name = quote(sanitise_name(filename), safe="")
+            parameters["ResponseContentDisposition"] = f"attachment; filename*=UTF-8''{name}"
+        return await call(
+            f"signing {key}",
+            lambda: self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=expires_s),
+        )
+
+    def public_url(self, key: str) -> str:
+        """The address of an object in a bucket that is public by R2_PUBLIC_URL.
+
+        Raises:
+            ConfigurationError: R2_PUBLIC_URL is not set.
+        """
+        if not self._public_url:
+            raise ConfigurationError("R2_PUBLIC_URL is missing; a step asks for a public address of its file")
+        return f"{self._public_url.rstrip('/')}/{quote(key)}"
+
+    async def check(self) -> None:
+        """Find out whether the bucket is there for us.
+
+        Raises:
+            StorageUnavailable, StorageRefused: see there.
+        """
+        doing = f"looking for the bucket {self.bucket}"
+        try:
+            await call(doing, lambda: self._client.head_bucket(Bucket=self.bucket))
+        except ObjectMissing as error:
+            raise StorageRefused(f"{doing}: R2_BUCKET_NAME names no bucket there") from error
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+# R2, MinIO and s3proxy know neither the newer checksums nor, all of them, bucket names in the host name.
+_CONFIG = Config(
+    signature_version="s3v4",
+    s3={"addressing_style": "path"},
+    request_checksum_calculation="when_required",
+    response_checksum_validation="when_required",
+    retries={"mode": "standard", "total_max_attempts": 3},  # what fails longer is tried again by its row
+    connect_timeout=5,
+    read_timeout=20,
+    max_pool_connections=32,
+    tcp_keepalive=True,
+)
+
+
+def _region(endpoint_url: str | None) -> str | None:
+    """The region to sign for: AWS insists on its own, the others take this one; None lets boto3 find out."""
+    if endpoint_url is None:
+        return None
+    found = _AWS_HOST.search(urlsplit(endpoint_url).hostname or "")
+    return found["region"] if found else "us-east-1"

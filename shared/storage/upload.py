@@ -1,0 +1,171 @@
+"""One object on its way into the bucket, in constant memory."""
+
+import asyncio
+import hashlib
+import io
+from collections.abc import Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import structlog
+
+from shared.storage.errors import StorageError, TooLarge, call
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import CompletedPartTypeDef
+
+log = structlog.get_logger(__name__)
+
+PART_BYTES = 8 * 1024 * 1024
+"""Size of a part; R2 wants all but the last equal, S3 at least 5 MiB and at most 10,000 of them."""
+
+
+class Upload:
+    """An object that arrives in chunks: one PUT when it is small, else a multipart upload.
+
+    While a part is on its way the next one is gathered, so at most two are in memory. A part once begun is
+    never left to itself: a thread cannot be cancelled, and an abort that overtakes it would leave an orphan.
+    """
+
+    def __init__(
+        self,
+        client: "S3Client",
+        bucket: str,
+        key: str,
+        *,
+        content_type: str,
+        metadata: Mapping[str, str],
+        max_bytes: int | None,
+        part_bytes: int,
+    ) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._key = key
+        self._content_type = content_type
+        # headers are ASCII: values are kept percent-encoded
+        self._metadata = {name: quote(value, safe=" !#$&'()*+,/:;=?@[]~") for name, value in metadata.items()}
+        self._max_bytes = max_bytes
+        self._part_bytes = part_bytes
+        self._gathered = io.BytesIO()  # handed over as it is: copies of parts would add up
+        self._hash = hashlib.sha256()
+        self._upload_id: str | None = None
+        self._parts: list[CompletedPartTypeDef] = []
+        self._running: asyncio.Task[Any] | None = None
+        self.size_bytes = 0
+
+    @property
+    def sha256(self) -> str:
+        """The hex digest of the object, once it is finished."""
+        return self._hash.hexdigest()
+
+    async def add(self, chunk: bytes) -> None:
+        """Take the next bytes; waits while a part is still on its way and another is full.
+
+        Raises:
+            TooLarge: with these bytes there are more than allowed.
+            StorageError: an earlier part could not be stored.
+        """
+        self.size_bytes += len(chunk)
+        if self._max_bytes is not None and self.size_bytes > self._max_bytes:
+            raise TooLarge(self._max_bytes)
+        rest = memoryview(chunk)
+        while rest:
+            room = self._part_bytes - self._gathered.tell()
+            self._gathered.write(rest[:room])
+            rest = rest[room:]
+            if self._gathered.tell() == self._part_bytes:
+                await self._settle()
+                self._begin(self._send_part(self._taken()))
+
+    async def finish(self) -> str:
+        """Store what is left and make the object visible; returns its etag.
+
+        Raises:
+            StorageError: it could not be stored.
+        """
+        await self._settle()
+        rest = self._taken()
+        self._begin(self._send_whole(rest) if self._upload_id is None else self._complete(rest))
+        return str(await self._settle()).strip('"')
+
+    async def abort(self) -> None:
+        """Remove what is there of a multipart upload; the store's errors are logged, not raised."""
+        cleaning = asyncio.create_task(self._abort())
+        await asyncio.shield(cleaning)  # a second cancellation must not leave the orphan behind
+
+    def _taken(self) -> io.BytesIO:
+        taken, self._gathered = self._gathered, io.BytesIO()
+        taken.seek(0)
+        return taken
+
+    def _begin(self, work: Coroutine[Any, Any, Any]) -> None:
+        self._running = asyncio.create_task(work)
+
+    async def _settle(self) -> Any:
+        """Wait for what is on its way; a cancellation leaves it to ``abort``."""
+        return await asyncio.shield(self._running) if self._running else None
+
+    async def _send_whole(self, data: io.BytesIO) -> str:
+        def work() -> str:
+            self._hash.update(data.getbuffer())
+            answer = self._client.put_object(
+                Bucket=self._bucket,
+                Key=self._key,
+                Body=data,
+                ContentType=self._content_type,
+                Metadata=self._metadata,
+            )
+            return answer["ETag"]
+
+        return await call(f"storing {self._key}", work)
+
+    async def _send_part(self, data: io.BytesIO) -> None:
+        def create() -> str:
+            return self._client.create_multipart_upload(
+                Bucket=self._bucket, Key=self._key, ContentType=self._content_type, Metadata=self._metadata
+            )["UploadId"]
+
+        def send(upload_id: str, number: int) -> str:
+            self._hash.update(data.getbuffer())
+            return self._client.upload_part(
+                Bucket=self._bucket, Key=self._key, UploadId=upload_id, PartNumber=number, Body=data
+            )["ETag"]
+
+        if self._upload_id is None:
+            self._upload_id = await call(f"storing {self._key}", create)
+        upload_id, number = self._upload_id, len(self._parts) + 1
+        etag = await call(f"storing part {number} of {self._key}", lambda: send(upload_id, number))
+        self._parts.append({"PartNumber": number, "ETag": etag})
+
+    async def _complete(self, rest: io.BytesIO) -> str:
+        if rest.getbuffer():
+            await self._send_part(rest)
+        upload_id = self._upload_id or ""
+        answer = await call(
+            f"completing {self._key}",
+            lambda: self._client.complete_multipart_upload(
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=upload_id,
+                MultipartUpload={"Parts": self._parts},
+            ),
+        )
+        return answer["ETag"]
+
+    async def _abort(self) -> None:
+        if self._running:
+            await asyncio.wait({self._running})
+            if not self._running.cancelled():
+                self._running.exception()  # seen by the caller already, or overtaken by another reason
+        if (upload_id := self._upload_id) is None:
+            return
+        try:
+            await call(
+                f"aborting {self._key}",
+                lambda: self._client.abort_multipart_upload(
+                    Bucket=self._bucket, Key=self._key, UploadId=upload_id
+                ),
+            )
+        except StorageError as error:
+            log.warning("multipart upload not aborted", key=self._key, upload_id=upload_id, error=str(error))

@@ -1,0 +1,126 @@
+"""A button does only what we made it for, and for whom we made it."""
+
+import random
+import string
+
+import pytest
+
+from shared.signing import MAX_BYTES, Tap, derive_key, sign, verify
+
+KEY = derive_key("123456:token")
+LARGEST_ID = 2**63 - 1
+DICE = random.Random(11)
+
+
+@pytest.mark.parametrize("user_id", [None, 0, 7, 2**52])
+@pytest.mark.parametrize("item", [0, 12, "d", "actions", ""])
+@pytest.mark.parametrize("option", [0, 99, "-1", "x_y", ""])
+@pytest.mark.parametrize("reply", [0, 1, 35, 36, 123456789, LARGEST_ID])
+def test_a_button_comes_back_as_it_was_made(
+    reply: int, item: str | int, option: str | int, user_id: int | None
+) -> None:
+    data = sign(reply, item, option, user_id, KEY)
+    assert len(data.encode("ascii")) <= MAX_BYTES
+    assert verify(data, 7 if user_id is None else user_id, KEY) == Tap(reply, str(item), str(option))
+
+
+def test_without_a_person_only_a_button_for_anyone_is_genuine() -> None:
+    assert verify(sign(5, 1, 2, None, KEY), None, KEY) == Tap(5, "1", "2")
+    assert verify(sign(5, 1, 2, 7, KEY), None, KEY) is None
+
+
+def test_the_longest_tokens_fit() -> None:
+    assert len(sign(LARGEST_ID, "x" * 13, "y" * 13, 1, KEY)) <= MAX_BYTES
+
+
+def test_a_button_of_one_person_serves_nobody_else() -> None:
+    data = sign(5, 1, 2, 7, KEY)
+    assert verify(data, 7, KEY)
+    assert all(verify(data, other, KEY) is None for other in (0, 1, 70, -7, 77, 2**52))
+
+
+def test_a_button_for_anyone_serves_anyone_and_cannot_be_turned_into_a_personal_one() -> None:
+    data = sign(5, 1, 2, None, KEY)
+    assert all(verify(data, user, KEY) == Tap(5, "1", "2") for user in (0, 7, 2**52))
+    assert verify("u" + data[1:], 7, KEY) is None
+    assert verify("a" + sign(5, 1, 2, 7, KEY)[1:], 7, KEY) is None
+
+
+def test_the_same_button_is_genuine_again_and_again() -> None:
+    data = sign(5, 1, 2, 7, KEY)
+    assert verify(data, 7, KEY) == verify(data, 7, KEY) == Tap(5, "1", "2")
+    assert data == sign(5, 1, 2, 7, KEY)
+
+
+def test_another_bot_or_another_purpose_has_another_key() -> None:
+    data = sign(5, 1, 2, 7, KEY)
+    assert verify(data, 7, derive_key("123456:other")) is None
+    assert verify(data, 7, derive_key("123456:token", "upload-page")) is None
+    assert len(KEY) == 32
+
+
+def test_every_altered_character_and_every_shortening_is_found() -> None:
+    data = sign(123456, 3, "yes", 7, KEY)
+    alphabet = string.ascii_letters + string.digits + "-_.|= é\0"
+    for at in range(len(data)):
+        assert verify(data[:at], 7, KEY) is None
+        assert verify(data[:at] + data[at + 1 :], 7, KEY) is None
+        for char in alphabet:
+            if char != data[at]:
+                assert verify(data[:at] + char + data[at + 1 :], 7, KEY) is None
+                assert verify(data[:at] + char + data[at:], 7, KEY) is None
+    assert all(verify(data + tail, 7, KEY) is None for tail in ("\n", " ", "=", "A", "\0"))
+
+
+def test_parts_of_two_genuine_buttons_make_no_third() -> None:
+    made = [sign(reply, item, option, 7, KEY) for reply in (1, 11) for item in (1, 11) for option in (1, 11)]
+    for first in made:
+        for second in made:
+            mixed = first.rpartition(".")[0] + "." + second.rpartition(".")[2]
+            assert (verify(mixed, 7, KEY) is not None) == (first == second)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [None, "", ".", "....", "a", "u.1.1.1.", "u.1.1.1." + "A" * 16, "a.1.1.1." + "é" * 16,
+     "٣.1.1.1." + "A" * 16,
+     "u.-1.1.1." + "A" * 16, "u.1.1.1." + "A" * 5000, "\ud800",
+     "u." + "z" * 13 + ".1.1." + "A" * 16, "x" * 64],
+)  # fmt: skip
+def test_whatever_else_comes_is_no_button(data: str | None) -> None:
+    assert verify(data, 7, KEY) is None
+
+
+def test_random_data_is_no_button_and_never_an_error() -> None:
+    pieces = [
+        "u",
+        "a",
+        ".",
+        "1",
+        "z",
+        "-",
+        "|",
+        "é",
+        "\0",
+        "\ud83d",
+        sign(1, 1, 1, 7, KEY),
+        sign(1, 1, 1, 8, KEY),
+    ]
+    genuine = sign(1, 1, 1, 7, KEY)
+    for _ in range(5000):
+        data = "".join(DICE.choices(pieces, k=DICE.randint(0, 8)))
+        assert (verify(data, 7, KEY) is None) == (data != genuine)
+        body = "".join(DICE.choices(string.ascii_letters + string.digits + ".", k=DICE.randint(0, 64)))
+        assert verify(body, 7, KEY) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "item", "option"),
+    [(-1, 1, 1), (1, "a.b", 1), (1, "ж", 1), (1, 1, "a b"), (1, "x" * 27, 1), (1, 1, "\n"),
+     (LARGEST_ID, "x" * 20, "y" * 20)],
+)  # fmt: skip
+def test_what_cannot_be_a_button_is_said_when_it_is_made(
+    reply: int, item: str | int, option: str | int
+) -> None:
+    with pytest.raises(ValueError, match="callback data"):
+        sign(reply, item, option, 7, KEY)
