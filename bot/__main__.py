@@ -1,0 +1,32 @@
+"""`python -m bot`: receives updates, handles them, stores files, and tells the engine the answers."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from bot import commands
+from bot.completer import Completer
+from bot.dispatcher import Dispatcher
+from bot.receiver import receiver
+from bot.starter import EngineUsers, Starter
+from bot.uploads import Uploader
+from shared.queues import Loop
+from shared.service import Part, Services, main
+
+
+async def compose(services: Services, stopping: asyncio.Event) -> Sequence[Part]:
+    """The parts of a bot process."""
+    receive = receiver(services)
+    loops: list[Loop[Any]] = [
+        Dispatcher(services).loop(),
+        Uploader(services).loop(),
+        Completer(services).loop(),
+        Starter(services).loop(),
+        EngineUsers(services).loop(),
+        *services.senders(),
+    ]
+    return [services.wakeups.run, receive, commands.registration(services), *(loop.run for loop in loops)]
+
+
+if __name__ == "__main__":
+    main("bot", compose)

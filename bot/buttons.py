@@ -1,0 +1,139 @@
+"""Taps on buttons. A tap is believed by its signature and the rows, never by what its message says."""
+
+from telegram import InaccessibleMessage
+
+from bot import commands, groups
+from bot.context import Context
+from bot.dialogs import Dialog, may_answer, open_dialog
+from shared import outbox, people, texts, transitions
+from shared.models import PendingReply
+from shared.signing import Tap, verify
+from shared.steps.fields import options_of, read_answer, skipped
+
+
+async def tapped(context: Context) -> None:
+    """Somebody tapped a button."""
+    user = context.user
+    tap = verify(context.query.data, user.id, context.key)
+    if tap is None:
+        await _refuse_unsigned(context)
+    elif tap.pending_reply_id == 0:
+        await _menu(context, tap)
+    else:
+        await _of_step(context, tap)
+
+
+async def _refuse_unsigned(context: Context) -> None:
+    """A forged button, or one that was made for somebody else."""
+    message = context.query.message
+    prompt = message and await outbox.by_message(context.tx, message.chat.id, message.message_id)
+    reply = None
+    if prompt and prompt.pending_reply_id is not None:
+        reply = await transitions.lock_reply(context.tx, prompt.pending_reply_id)
+    foreign = reply is not None and reply.recipient_id not in (None, context.user.id)
+    context.toast(texts.NOT_YOURS if foreign else texts.OUTDATED, alert=True)
+
+
+async def _menu(context: Context, tap: Tap) -> None:
+    await people.meet(context.tx, context.user.id, context.user.first_name)
+    if not await groups.tapped(context, tap) and not await commands.tapped(context, tap):
+        context.toast(texts.OUTDATED)
+
+
+async def _of_step(context: Context, tap: Tap) -> None:
+    dialog = await open_dialog(context, tap.pending_reply_id)
+    if dialog is None:
+        await _over(context, tap)
+        return
+    if not await may_answer(context, dialog.step, context.user):
+        context.toast(texts.NOT_YOURS, alert=True)
+        return
+    kind, number = tap.item[:1], tap.item[1:]
+    index = int(number) if number.isdigit() else None
+    if kind == "d":
+        await _open(context, dialog)
+    elif kind == "r":
+        await _review(context, dialog, submit=tap.option == "1")
+    elif kind == "q" and index is not None:
+        await _choose(context, dialog, index, tap.option)
+    elif kind == "a" and index is not None:
+        await _act(context, dialog, index)
+    else:
+        context.toast(texts.OUTDATED)
+
+
+async def _over(context: Context, tap: Tap) -> None:
+    """The step is over: say honestly how it ended, and see to it that this button goes too."""
+    reply = await transitions.lock_reply(context.tx, tap.pending_reply_id)
+    context.toast(_how_it_ended(reply), alert=True)
+    message = context.query.message
+    if message is None or isinstance(message, InaccessibleMessage):
+        return
+    prompt = await outbox.by_message(context.tx, message.chat.id, message.message_id)
+    if prompt is None:
+        await outbox.adopt(context.tx, message.chat.id, message.message_id, reply.id if reply else None)
+    else:
+        await outbox.retire(context.tx, [prompt])
+
+
+def _how_it_ended(reply: PendingReply | None) -> str:
+    if reply is None:
+        return texts.OUTDATED
+    if reply.state == "withdrawn":
+        return texts.WITHDRAWN
+    if reply.answered_by is not None:
+        return texts.taken(reply.answered_by_name, transitions.utc(reply.answered_at))
+    return texts.OUTDATED
+
+
+async def _open(context: Context, dialog: Dialog) -> None:
+    """Answer: begin the form, unless another one is open in this chat."""
+    if not await transitions.open_dialog(context.tx, dialog.reply.id, dialog.reply.chat_id):
+        context.toast(texts.BUSY_WITH_ANOTHER, alert=True)
+        return
+    context.toast()
+    await outbox.retire(context.tx, await outbox.of_reply(context.tx, dialog.reply.id))
+    await dialog.go_on(context.user.id, context.user.full_name)
+
+
+async def _review(context: Context, dialog: Dialog, *, submit: bool) -> None:
+    if dialog.next_ask is not None:
+        context.toast(texts.ALREADY_HERE)
+        return
+    context.toast()
+    if submit:
+        await dialog.finish(None, context.user.id, context.user.full_name)
+        return
+    await outbox.retire(context.tx, await outbox.of_reply(context.tx, dialog.reply.id))
+    await transitions.keep_answers(context.tx, dialog.reply.id, {})
+    dialog.reply.answers = {}
+    await dialog.go_on(context.user.id, context.user.full_name)
+
+
+async def _choose(context: Context, dialog: Dialog, index: int, option: str) -> None:
+    if index != dialog.next_ask:
+        context.toast(texts.ALREADY_HERE)
+        return
+    ask = dialog.step.asks[index]
+    if option == "s" and not ask.required:
+        kept = skipped(ask)
+    else:
+        options = options_of(ask)
+        if not option.isdigit() or int(option) >= len(options):
+            context.toast(texts.OUTDATED)
+            return
+        kept = read_answer(ask, options[int(option)].value)
+    context.toast()
+    await dialog.take(index, kept, context.user.id, context.user.full_name)
+
+
+async def _act(context: Context, dialog: Dialog, index: int) -> None:
+    if index >= len(dialog.step.actions):
+        context.toast(texts.OUTDATED)
+        return
+    action = dialog.step.actions[index]
+    if dialog.next_ask is not None and not action.without_form:
+        context.toast(texts.QUESTIONS_FIRST, alert=True)
+        return
+    context.toast()
+    await dialog.finish(action.name, context.user.id, context.user.full_name)

@@ -1,0 +1,175 @@
+"""The conversation about one step: questions one by one, the buttons at the end, the outcome."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from telegram import User
+
+from bot.context import Context
+from shared import outbox, texts, transitions
+from shared.db import Tx
+from shared.markup import escape_value, render_html
+from shared.models import Json, PendingReply
+from shared.service import Services
+from shared.signing import derive_key
+from shared.steps import conversation
+from shared.steps.conversation import Draft, Sign
+from shared.steps.fields import InvalidAnswer, read_answer
+from shared.steps.model import Step
+
+
+@dataclass
+class Dialog:
+    """One open step, locked by this transaction."""
+
+    tx: Tx
+    services: Services
+    reply: PendingReply
+
+    @cached_property
+    def step(self) -> Step:
+        """What the author described."""
+        return Step.model_validate(self.reply.step)
+
+    @property
+    def answers(self) -> Json:
+        """The answers so far."""
+        return self.reply.answers
+
+    @property
+    def next_ask(self) -> int | None:
+        """The question that is asked now."""
+        return conversation.next_ask(self.step, self.answers)
+
+    @cached_property
+    def sign(self) -> Sign:
+        """Makes the callback data of this step's buttons."""
+        return conversation.signer(
+            self.reply.id,
+            self.step.recipient_id,
+            derive_key(self.services.settings.bot_token.get_secret_value()),
+        )
+
+    async def post(self, *drafts: Draft) -> None:
+        """Queue the next messages of this step."""
+        await outbox.post(
+            self.tx, self.reply.chat_id, drafts, pending_reply_id=self.reply.id, priority=outbox.REPLY
+        )
+
+    async def take(
+        self, index: int, kept: Json, by: int, by_name: str, *, reply_to: int | None = None
+    ) -> None:
+        """Keep the answer to a question and go on: the next question, the closing buttons, or the end."""
+        ask = self.step.asks[index]
+        answers = {**self.answers, ask.name: kept}
+        await transitions.keep_answers(self.tx, self.reply.id, answers)
+        self.reply.answers = answers
+        note = render_html(texts.answered_by(str(kept["shown"]), None))
+        await outbox.retire(self.tx, await outbox.of_reply(self.tx, self.reply.id, items=[f"q{index}"]), note)
+        await self.go_on(by, by_name, reply_to=reply_to)
+
+    async def go_on(self, by: int, by_name: str, *, reply_to: int | None = None) -> None:
+        """Ask what is next, or end the step when nothing is left to ask."""
+        upcoming = self.next_ask
+        if upcoming is not None:
+            await self.post(conversation.question(self.step, upcoming, self.sign, reply_to=reply_to))
+            return
+        closing = conversation.closing(self.step, self.answers, self.sign)
+        if closing is not None:
+            await transitions.close_dialog(
+                self.tx, self.reply.id
+            )  # what is left is a tap, which needs no focus
+            await self.post(closing)
+            return
+        await self.finish(None, by, by_name)
+
+    async def finish(self, action: str | None, by: int, by_name: str) -> bool:
+        """End the step with an action, or without one; False if somebody was faster."""
+        outcome = conversation.outcome(self.step, self.answers, action)
+        caption = next((known.caption for known in self.step.actions if known.name == action), "")
+        return await self.end(outcome, caption or texts.DONE, by, by_name)
+
+    async def end(self, outcome: Json, caption: str, by: int, by_name: str) -> bool:
+        """End the step with what the engine is to be told; its buttons go and the decision is shown."""
+        if not await transitions.answer(self.tx, self.reply.id, outcome, by, by_name):
+            return False
+        await outbox.retire_all(self.tx, self.reply.id, render_html(texts.answered_by(caption, by_name)))
+        return True
+
+    async def show_again(self) -> None:
+        """Post the step anew, at the question where it stands; the older copy loses its buttons."""
+        await outbox.retire_all(self.tx, self.reply.id)
+        if self.answers and (self.reply.dialog_open or self.next_ask is None):
+            await self.post(*conversation.content(self.step))
+            await self.go_on(self.reply.recipient_id or 0, "")
+        else:
+            await self.post(*conversation.opening(self.step, self.sign, dialog_open=self.reply.dialog_open))
+
+    async def leave(self) -> None:
+        """Close the form but not the step: the answers so far are kept, another form may be opened."""
+        await outbox.retire_all(self.tx, self.reply.id)
+        await transitions.close_dialog(self.tx, self.reply.id)
+        rich = render_html(texts.LEFT.format(title=escape_value(self.step.title)))
+        await self.post(
+            Draft("dialog_prompt", rich, item="actions", rows=(((texts.BUTTON_ANSWER, self.sign("d", "")),),))
+        )
+
+
+async def open_dialog(context: Context, reply_id: int) -> Dialog | None:
+    """The open step with its row locked, or None if it is over."""
+    reply = await transitions.lock_reply(context.tx, reply_id)
+    if reply is None or reply.state not in transitions.OPEN:
+        return None
+    return Dialog(context.tx, context.services, reply)
+
+
+async def may_answer(context: Context, step: Step, user: User) -> bool:
+    """Whether a person may answer a step: its recipient, or in a group whoever its rule allows."""
+    if step.recipient_id is not None:
+        return user.id == step.recipient_id
+    if isinstance(step.allow, tuple):
+        return user.id in step.allow
+    if step.allow == "anyone":
+        return True
+    administrators = await context.services.bot.get_chat_administrators(step.chat_id)
+    return any(each.user.id == user.id for each in administrators)
+
+
+async def target(context: Context) -> tuple[Dialog | None, int | None]:
+    """The step that a message answers, and the question: what it replies to, else the one open dialog."""
+    message = context.message
+    if message.reply_to_message is not None:
+        prompt = await outbox.by_message(context.tx, context.chat_id, message.reply_to_message.message_id)
+        item = str(prompt.content.get("item") or "") if prompt else ""
+        if prompt and prompt.pending_reply_id is not None and item.startswith("q"):
+            return await open_dialog(context, prompt.pending_reply_id), int(item[1:])
+    if not context.is_private:
+        return None, None
+    reply_id = await transitions.dialog_of_chat(context.tx, context.chat_id)
+    dialog = None if reply_id is None else await open_dialog(context, reply_id)
+    return dialog, None if dialog is None else dialog.next_ask
+
+
+async def text_received(context: Context, text: str) -> None:
+    """A free text: the answer to a question, or a polite word that nothing is open."""
+    dialog, index = await target(context)
+    if dialog is None or index is None:
+        if context.is_private:
+            await context.say(texts.ALREADY_HERE if index is not None else texts.NOTHING_OPEN)
+        return
+    if not await may_answer(context, dialog.step, context.user):
+        return
+    if index != dialog.next_ask:
+        await context.say(texts.ALREADY_HERE)
+        return
+    ask = dialog.step.asks[index]
+    if ask.is_file:
+        await context.say(texts.SEND_A_FILE.format(what=texts.file_kinds(ask.accept)))
+        return
+    try:
+        kept = read_answer(ask, text)
+    except InvalidAnswer as error:
+        await context.say(escape_value(str(error)))
+        return
+    reply_to = None if context.is_private else context.message.message_id
+    await dialog.take(index, kept, context.user.id, context.user.full_name, reply_to=reply_to)

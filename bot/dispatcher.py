@@ -1,0 +1,105 @@
+"""Hands stored updates to their handlers: parsing inside a try, handling and the mark in one transaction."""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import structlog
+from telegram import Chat, Message, Update
+from telegram.error import TelegramError
+
+from bot import buttons, commands, dialogs, groups, uploads
+from bot.context import Context
+from shared import inbox, models, people, texts
+from shared.db import DatabaseUnavailable
+from shared.errors import AuthorError, WorldError
+from shared.queues import Loop, LostClaim, settle
+from shared.service import Services
+
+log = structlog.get_logger(__name__)
+
+CONCURRENCY = 16
+
+Handler = Callable[[Context], Awaitable[None]]
+
+
+class Poison(AuthorError):
+    """An update that python-telegram-bot cannot read; it is set aside, and the queue behind it goes on."""
+
+
+class Dispatcher:
+    """The handler of the updates' queue."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def loop(self) -> Loop[models.Update]:
+        """The loop that a bot process runs."""
+        return self._services.loop(inbox.UPDATES, self.handle, concurrency=CONCURRENCY)
+
+    async def handle(self, row: models.Update) -> None:
+        """Handle one update."""
+        try:
+            update = Update.de_json(row.payload, self._services.bot)
+        except Exception as error:
+            raise Poison(f"not an update that can be read: {type(error).__name__}: {error}") from error
+        try:
+            context = await self._in_transaction(row, update, route)
+        except (DatabaseUnavailable, LostClaim):
+            raise
+        except WorldError as error:
+            # The person is told; the update is done, or everything of theirs would wait behind it.
+            log.warning("the world failed a person", error=str(error))
+            context = await self._in_transaction(row, update, _apologise)
+        for act in context.after:
+            with contextlib.suppress(TelegramError):
+                await act()
+
+    async def _in_transaction(self, row: models.Update, update: Update, handler: Handler) -> Context:
+        async with self._services.db.begin() as tx:
+            context = Context(tx, self._services, update)
+            await handler(context)
+            await settle(tx, row, state="handled")
+        return context
+
+
+async def route(context: Context) -> None:
+    """One update to the handler that it belongs to."""
+    update = context.update
+    if update.callback_query is not None:
+        await buttons.tapped(context)
+    elif update.my_chat_member is not None:
+        await groups.membership_changed(context)
+    elif update.message is not None and update.effective_user is not None:
+        await _message(context, update.message)
+
+
+async def _message(context: Context, message: Message) -> None:
+    if message.chat.type in {Chat.GROUP, Chat.SUPERGROUP}:
+        await groups.seen(context, message.chat)
+    elif message.chat.type != Chat.PRIVATE:
+        return
+    else:
+        user = context.user
+        await people.meet(
+            context.tx,
+            user.id,
+            user.first_name,
+            last_name=user.last_name,
+            username=user.username,
+            language_code=user.language_code,
+        )
+    if (command := await commands.command_of(context)) is not None:
+        await commands.run(context, command)
+    elif message.chat_shared is not None:
+        await groups.picked(context, message.chat_shared.chat_id)
+    elif message.document is not None or uploads.looks_like_a_file(message):
+        await uploads.received(context)
+    elif message.text is not None:
+        await dialogs.text_received(context, message.text)
+
+
+async def _apologise(context: Context) -> None:
+    if context.update.callback_query is not None:
+        context.toast(texts.TRY_AGAIN, alert=True)
+    elif context.update.message is not None and context.is_private:
+        await context.say(texts.TRY_AGAIN)

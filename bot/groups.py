@@ -1,0 +1,196 @@
+"""Groups: which the bot is in, whose administrator the person is, and what can be started for them."""
+
+import asyncio
+
+from telegram import (
+    Chat,
+    ChatFullInfo,
+    ChatMember,
+    KeyboardButton,
+    KeyboardButtonRequestChat,
+    ReplyKeyboardMarkup,
+)
+from telegram.error import BadRequest, Forbidden
+
+from bot import dialogs
+from bot.context import Context
+from shared import models, outbox, people, starts, texts, transitions
+from shared.engine.values import to_engine
+from shared.errors import WorldError
+from shared.signing import Tap
+from shared.steps.conversation import Button
+
+PROCESS = "community_audit"
+ANONYMOUS_ADMIN = 1087968824
+"""The user as whom every anonymous administrator writes."""
+
+PRESENT = {ChatMember.MEMBER, ChatMember.ADMINISTRATOR, ChatMember.OWNER}
+ASKED_AT_ONCE = 8
+
+
+async def membership_changed(context: Context) -> None:
+    """The bot was added, promoted, removed, blocked or unblocked."""
+    change = context.update.my_chat_member
+    if change is None:
+        return
+    chat, now = change.chat, change.new_chat_member
+    present = now.status in PRESENT or bool(getattr(now, "is_member", False))
+    if chat.type == Chat.PRIVATE:
+        if present:
+            await outbox.reachable_again(context.tx, chat.id)
+        return
+    await people.remember_group(context.tx, chat.id, chat.type, chat.title or "", is_member=present)
+
+
+async def seen(context: Context, chat: Chat) -> None:
+    """A message came from a group, so the bot is in it, unless it is the news that somebody left."""
+    if context.message.left_chat_member is None:
+        await people.remember_group(context.tx, chat.id, chat.type, chat.title or "", is_member=True)
+
+
+async def command(context: Context) -> None:
+    """/groups: the groups where this person is an administrator."""
+    if not context.is_private:
+        anonymous = context.user.id == ANONYMOUS_ADMIN
+        await context.say(texts.ANONYMOUS_ADMIN if anonymous else texts.GROUPS_IN_PRIVATE)
+        return
+    known = await people.groups(context.tx)
+    gate = asyncio.Semaphore(ASKED_AT_ONCE)
+
+    async def mine(group: models.Chat) -> bool:
+        async with gate:
+            return await _is_admin(context, group.chat_id)
+
+    flags = await asyncio.gather(*(mine(group) for group in known))
+    rows = [
+        [context.button(group.title, "gs", group.chat_id)]
+        for group, is_mine in zip(known, flags, strict=True)
+        if is_mine
+    ]
+    await context.say(texts.GROUPS if rows else texts.NO_GROUPS, rows)
+    await context.say(texts.OR_PICK_A_GROUP, keyboard=_pick_keyboard())
+
+
+def _pick_keyboard() -> models.Json:
+    request = KeyboardButtonRequestChat(1, chat_is_channel=False, bot_is_member=True)
+    button = KeyboardButton(texts.BUTTON_PICK_GROUP, request_chat=request)
+    return ReplyKeyboardMarkup([[button]], resize_keyboard=True, one_time_keyboard=True).to_dict()
+
+
+async def picked(context: Context, chat_id: int) -> None:
+    """The person picked a group with the button."""
+    try:
+        chat = await context.services.bot.get_chat(chat_id)
+    except (BadRequest, Forbidden):
+        await context.say(texts.NOT_A_MEMBER)
+        return
+    await people.remember_group(context.tx, chat.id, chat.type, chat.title or "", is_member=True)
+    if not await _is_admin(context, chat_id):
+        await context.say(texts.NOT_AN_ADMIN)
+        return
+    await context.say(_heading(chat), _menu_rows(context, chat_id))
+
+
+async def _is_admin(context: Context, chat_id: int) -> bool:
+    """Ask Telegram now whether the person is an administrator of a group."""
+    try:
+        administrators = await context.services.bot.get_chat_administrators(chat_id)
+    except (BadRequest, Forbidden):
+        return False
+    return any(each.user.id == context.user.id for each in administrators)
+
+
+def _heading(chat: models.Chat | ChatFullInfo) -> str:
+    return texts.group_heading(chat.title or "")
+
+
+def _menu_rows(context: Context, chat_id: int) -> list[list[Button]]:
+    return [[context.button(texts.BUTTON_SETTINGS, "gm", chat_id)]]
+
+
+async def tapped(context: Context, tap: Tap) -> bool:
+    """A button of the groups' menus; False if it is none of these."""
+    handler = {
+        "gs": _menu,
+        "gm": _settings,
+        "gi": _confirm,
+        "gy": _start,
+        "gn": _cancelled,
+        "go": _go_on,
+    }.get(tap.item)
+    if handler is None:
+        return False
+    group = await people.group(context.tx, int(tap.option))
+    if group is None or not await _is_admin(context, group.chat_id):
+        context.toast(texts.NOT_AN_ADMIN, alert=True)
+        return True
+    context.toast()
+    await handler(context, group)
+    return True
+
+
+async def _menu(context: Context, group: models.Chat) -> None:
+    await context.menu(_heading(group), _menu_rows(context, group.chat_id))
+
+
+async def _settings(context: Context, group: models.Chat) -> None:
+    rows = [
+        [context.button(texts.BUTTON_IMPORT, "gi", group.chat_id)],
+        [context.button(texts.BUTTON_BACK, "gs", group.chat_id)],
+    ]
+    await context.menu(_heading(group), rows)
+
+
+async def _confirm(context: Context, group: models.Chat) -> None:
+    rows = [
+        [
+            context.button(texts.BUTTON_START, "gy", group.chat_id),
+            context.button(texts.BUTTON_CANCEL, "gn", group.chat_id),
+        ]
+    ]
+    await context.menu(texts.confirm_import(group.title), rows)
+
+
+async def _cancelled(context: Context, group: models.Chat) -> None:
+    await context.menu(texts.START_CANCELLED)
+
+
+async def _start(context: Context, group: models.Chat) -> None:
+    """Start the audit; the row is unique per business key, so two taps start one."""
+    user_id = context.user.id
+    business_key = f"import_{group.chat_id}_{user_id}"
+    variables = {
+        "group_id": to_engine(group.chat_id),
+        "telegram_user_id": to_engine(user_id),
+        "group_name": to_engine(group.title),
+    }
+    for _ in range(2):
+        if await starts.request(context.tx, PROCESS, business_key, variables, user_id):
+            await context.menu(texts.STARTING)
+            return
+        known = await starts.running(context.tx, PROCESS, business_key)
+        if known is None or known.state != "started" or await _runs(context, business_key):
+            break
+        await starts.ended(context.tx, known.id)
+    rows = [[context.button(texts.BUTTON_GO_ON, "go", group.chat_id)]]
+    await context.menu(texts.ALREADY_RUNNING, rows)
+
+
+async def _runs(context: Context, business_key: str) -> bool:
+    """Whether the engine still runs the instance; where it cannot say, it is taken to run."""
+    try:
+        return bool(await context.services.engine.active_instances(business_key, PROCESS))
+    except WorldError:
+        return True
+
+
+async def _go_on(context: Context, group: models.Chat) -> None:
+    """Show again what waits in the running instance."""
+    business_key = f"import_{group.chat_id}_{context.user.id}"
+    waiting = await transitions.open_in_chat(context.tx, context.chat_id, context.user.id)
+    mine = [reply for reply in waiting if reply.business_key == business_key]
+    await context.menu(texts.HERE_IT_IS if mine else texts.NOTHING_WAITS_THERE)
+    for reply in mine:
+        dialog = await dialogs.open_dialog(context, reply.id)
+        if dialog is not None:
+            await dialog.show_again()

@@ -1,0 +1,242 @@
+"""Receives updates: each is stored before it is acknowledged, by polling or by webhook.
+
+Polling has one leader, by an advisory lock on a connection of its own; when it dies Postgres frees the lock
+and the next process takes over. Two pollers at once would be harmless: an update is stored once.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Iterator
+from hmac import compare_digest
+from typing import Any
+
+import httpx
+import psycopg
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from telegram.error import TelegramError
+
+from shared import inbox
+from shared.db import direct_connection
+from shared.errors import ConfigurationError, StepgramError, WorldError
+from shared.queues import pause_s
+from shared.service import Part, Services
+from shared.telegram.client import TelegramUnavailable, translate
+
+log = structlog.get_logger(__name__)
+
+ALLOWED_UPDATES = ["message", "callback_query", "my_chat_member"]
+POLL_S = 25
+TAKEOVER_S = 2.0
+"""How often a process that does not lead tries to."""
+
+LEADER_LOCK_CLASS = 7_300_212
+MAX_BODY_BYTES = 1_000_000
+"""An update is at most some tens of kilobytes."""
+
+SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name of the header
+
+
+def receiver(services: Services) -> Part:
+    """The receiver that the settings ask for.
+
+    Raises:
+        ConfigurationError: a webhook without WEBHOOK_SECRET, or a LISTEN_ADDRESS that is none.
+    """
+    settings = services.settings
+    if settings.webhook_url is None:
+        return Poller(services).run
+    if settings.webhook_secret is None or not settings.webhook_secret.get_secret_value():
+        raise ConfigurationError("WEBHOOK_URL is set but WEBHOOK_SECRET is not; anybody could send updates")
+    return Webhook(services).run
+
+
+class Poller:
+    """getUpdates by raw HTTP: one malformed update must not spoil the batch it came in."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        settings = services.settings
+        base = settings.telegram_api_url.rstrip("/")
+        self._url = f"{base}/bot{settings.bot_token.get_secret_value()}/getUpdates"
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Try to lead, and poll while leading, until ``stopping``."""
+        work = asyncio.create_task(self._lead_for_ever())
+        stop = asyncio.create_task(stopping.wait())
+        await asyncio.wait([work, stop], return_when=asyncio.FIRST_COMPLETED)
+        # A poll can be cancelled at any moment: only the next one acknowledges what it brought.
+        for task in (work, stop):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+
+    async def _lead_for_ever(self) -> None:
+        settings = self._services.settings
+        failures = 0
+        while True:
+            try:
+                async with await direct_connection(
+                    settings.database_direct_url or settings.database_url
+                ) as held:
+                    await self._lead(held)
+                failures = 0
+            except (psycopg.Error, WorldError, TimeoutError) as error:
+                failures += 1
+                wait_s = getattr(error, "retry_after_s", None) or pause_s(failures, 15)
+                log.warning("cannot receive", error=str(error), again_in_s=round(wait_s, 1))
+                await asyncio.sleep(wait_s)
+
+    async def _lead(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+        lock = "SELECT pg_try_advisory_lock(%s, %s)"
+        # The lock takes two 32-bit numbers; bots that share the lower half of their ids wait for each other.
+        key = (LEADER_LOCK_CLASS, self._services.settings.bot_id % 2**31)
+        while (await (await connection.execute(lock, key)).fetchone()) != (True,):  # noqa: ASYNC110
+            await asyncio.sleep(TAKEOVER_S)
+        log.info("leading: this process polls Telegram")
+        await self._delete_webhook()
+        async with httpx.AsyncClient(timeout=httpx.Timeout(POLL_S + 10, connect=10)) as http:
+            offset: int | None = None
+            while True:
+                updates = await self._fetch(http, offset)
+                await asyncio.wait_for(connection.execute("SELECT 1"), 10)  # still leading?
+                async with self._services.db.begin() as tx:
+                    await inbox.store(tx, self._services.settings.bot_id, updates)
+                numbers = [each["update_id"] for each in updates if inbox.is_update(each)]
+                offset = max(numbers) + 1 if numbers else offset
+
+    async def _delete_webhook(self) -> None:
+        try:
+            await self._services.bot.delete_webhook()
+        except TelegramError as error:
+            raise _as_world(translate(error)) from error
+
+    async def _fetch(self, http: httpx.AsyncClient, offset: int | None) -> list[Any]:
+        body = {"timeout": POLL_S, "limit": 100, "allowed_updates": ALLOWED_UPDATES}
+        if offset is not None:
+            body["offset"] = offset
+        try:
+            response = await http.post(self._url, json=body)
+            answer = response.json()
+        except (httpx.HTTPError, json.JSONDecodeError) as error:
+            raise TelegramUnavailable(f"getUpdates: {type(error).__name__}") from error
+        if isinstance(answer, dict) and answer.get("ok") and isinstance(answer.get("result"), list):
+            return list(answer["result"])
+        raise _refused(response.status_code, answer)
+
+
+def _refused(status: int, answer: Any) -> TelegramUnavailable:
+    told = answer if isinstance(answer, dict) else {}
+    wait_s = (told.get("parameters") or {}).get("retry_after")
+    hint = ": Telegram refuses BOT_TOKEN, ask BotFather for the current one" if status in {401, 404} else ""
+    wait_s = 30.0 if status in {401, 404} else wait_s
+    return TelegramUnavailable(
+        f"getUpdates answered {status} {told.get('description', '')}{hint}", retry_after_s=wait_s
+    )
+
+
+def _as_world(error: StepgramError) -> WorldError:
+    return error if isinstance(error, WorldError) else TelegramUnavailable(str(error), retry_after_s=30.0)
+
+
+class _Server(uvicorn.Server):
+    """A web server inside our process, which has signal handlers of its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Webhook:
+    """Updates that Telegram posts to us; any number of replicas behind one address."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        settings = services.settings
+        host, _, port = settings.listen_address.rpartition(":")
+        if not port.isdigit():
+            raise ConfigurationError(f"LISTEN_ADDRESS must be HOST:PORT, found {settings.listen_address!r}")
+        self._host, self._port = host.strip("[]") or "127.0.0.1", int(port)
+        secret = settings.webhook_secret
+        assert secret is not None  # noqa: S101 - receiver() refused that
+        self._secret = secret.get_secret_value()
+
+    def app(self) -> Starlette:
+        """The web application: the webhook on every path, and /livez."""
+        return Starlette(
+            routes=[
+                Route("/livez", _alive, methods=["GET"]),
+                Route("/{path:path}", self.receive, methods=["POST"]),
+            ]
+        )
+
+    async def receive(self, request: Request) -> Response:
+        """Store one update; only then Telegram is told that it arrived."""
+        given = request.headers.get(SECRET_HEADER, "")
+        if not compare_digest(given.encode(), self._secret.encode()):
+            return PlainTextResponse("wrong secret token", status_code=403)
+        if int(request.headers.get("content-length") or 0) > MAX_BODY_BYTES:
+            return PlainTextResponse("too large", status_code=413)
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                return PlainTextResponse("too large", status_code=413)
+        try:
+            update = json.loads(bytes(body))
+        except ValueError:
+            return PlainTextResponse("not JSON", status_code=400)
+        if not inbox.is_update(update):
+            return PlainTextResponse("not an update", status_code=400)
+        try:
+            async with self._services.db.begin() as tx:
+                await inbox.store(tx, self._services.settings.bot_id, [update])
+        except WorldError:
+            return PlainTextResponse("again later", status_code=503)  # Telegram delivers it again
+        return PlainTextResponse("stored")
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Listen until ``stopping``, and tell Telegram where."""
+        config = uvicorn.Config(
+            self.app(), host=self._host, port=self._port, log_config=None, access_log=False, lifespan="off",
+            timeout_graceful_shutdown=3,
+        )  # fmt: skip
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve())
+        telling = asyncio.create_task(self._set_webhook())
+        stop = asyncio.create_task(stopping.wait())
+        await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
+        telling.cancel()
+        stop.cancel()
+        server.should_exit = True
+        await asyncio.gather(telling, stop, return_exceptions=True)
+        await serving
+
+    async def _set_webhook(self) -> None:
+        """Tell Telegram our address; every replica says the same, so it does not matter which is last."""
+        settings = self._services.settings
+        failures = 0
+        while True:
+            try:
+                await self._services.bot.set_webhook(
+                    str(settings.webhook_url), secret_token=self._secret, allowed_updates=ALLOWED_UPDATES
+                )
+            except TelegramError as error:
+                failures += 1
+                wait_s = pause_s(failures, 30)
+                log.warning(
+                    "cannot set the webhook", error=str(translate(error)), again_in_s=round(wait_s, 1)
+                )
+                await asyncio.sleep(wait_s)
+            else:
+                log.info("webhook set", url=settings.webhook_url)
+                return
+
+
+async def _alive(request: Request) -> Response:
+    return PlainTextResponse("alive")

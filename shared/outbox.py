@@ -1,0 +1,220 @@
+"""The one outbox: every message of ours is a row before it is sent, and is changed through its row."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import case, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.db import Tx, notify
+from shared.markup import Rich, join, utf16_len
+from shared.models import Json, Prompt
+from shared.queues import Queue
+from shared.steps.conversation import Draft
+
+REPLY, PROMPT, BULK = 0, 1, 2
+"""Priorities: an answer to somebody who waits goes before a new step, and that before reminders and bulk."""
+
+SENDING = Queue(
+    "prompts", Prompt, ("queued",), order_key="chat_id", first=("priority", "due_at"), poison="failed"
+)
+"""New messages, in order within each chat."""
+
+CHANGES = Queue("changes", Prompt, ("editing", "retiring", "deleting"), poison="failed")
+"""Messages to edit, to close or to take away; never before the next new message of their chat."""
+
+TEXT_LIMIT, CAPTION_LIMIT = 4096, 1024
+
+
+async def post(
+    tx: Tx,
+    chat_id: int,
+    drafts: Iterable[Draft],
+    *,
+    pending_reply_id: int | None = None,
+    dedupe: str | None = None,
+    priority: int = PROMPT,
+    keyboard: Json | None = None,
+) -> list[int]:
+    """Queue messages for a chat, in order. With ``dedupe``, a repetition of the same call queues nothing.
+
+    ``keyboard`` is a reply_markup of the Bot API for the messages, where they have no buttons of their own.
+    """
+    ids: list[int] = []
+    for number, draft in enumerate(drafts):
+        values: dict[str, Any] = {
+            "chat_id": chat_id,
+            "kind": draft.kind,
+            "state": "queued",
+            "content": draft.content() | ({"reply_markup": keyboard} if keyboard else {}),
+            "priority": priority,
+            "pending_reply_id": pending_reply_id,
+            "dedupe_key": None if dedupe is None else f"{dedupe}:{number}",
+        }
+        statement = insert(Prompt).values(values).on_conflict_do_nothing().returning(Prompt.id)
+        prompt_id = await tx.scalar(statement)
+        if prompt_id is not None:
+            ids.append(prompt_id)
+    if ids:
+        await notify(tx, SENDING.name)
+    return ids
+
+
+async def show(tx: Tx, key: str, chat_id: int, rich: Rich) -> None:
+    """Show a text in the one message named ``key``: sent first, then edited; the newest text wins."""
+    statement = insert(Prompt).values(
+        chat_id=chat_id,
+        kind="notice",
+        state="queued",
+        content=Draft("notice", rich).content(),
+        dedupe_key=key,
+    )
+    # An edit that nobody has taken yet, or a message not yet sent, simply carries the newer text.
+    again = statement.on_conflict_do_update(
+        index_elements=["dedupe_key"],
+        set_={
+            "content": statement.excluded.content,
+            "state": case((Prompt.state == "sent", "editing"), else_=Prompt.state),
+            "due_at": case((Prompt.state == "sent", func.now()), else_=Prompt.due_at),
+            # A running edit loses its claim and is done again; a running send keeps its own.
+            "claim": case((Prompt.state == "queued", Prompt.claim), else_=None),
+        },
+        where=Prompt.state.in_(("queued", "sent", "editing")),
+    )
+    await tx.execute(again)
+    await notify(tx, SENDING.name)
+    await notify(tx, CHANGES.name)
+
+
+async def edit(tx: Tx, prompt: Prompt, draft: Draft) -> None:
+    """Give a message that is shown another content."""
+    await tx.execute(
+        update(Prompt)
+        .where(Prompt.id == prompt.id, Prompt.state.in_(("sent", "editing")))
+        .values(content=draft.content(), state="editing", due_at=func.now(), claim=None, priority=REPLY)
+        .execution_options(synchronize_session=False)
+    )
+    await notify(tx, CHANGES.name)
+
+
+async def retire(tx: Tx, prompts: Sequence[Prompt], note: Rich | None = None) -> None:
+    """Take the buttons off messages and add a line that says why; unsent ones are dropped."""
+    for prompt in prompts:
+        if prompt.state == "retiring":
+            continue
+        content = {**prompt.content}
+        keyboard = content.pop("reply_markup", None) or {}
+        had_buttons = "inline_keyboard" in keyboard
+        force_reply = "force_reply" in keyboard
+        if had_buttons and note is not None:
+            content |= _with_note(content, note)
+        wanted = "deleting" if force_reply else "retiring" if had_buttons else "sent"
+        values: dict[str, Any] = {"content": content, "due_at": func.now(), "attempts": 0}
+        if prompt.state == "queued" and prompt.claim is not None:
+            # A sender has it in hand; when it records the message, or its claim lapses, the change is due.
+            values = {"content": content}
+        elif prompt.state in {"queued", "undeliverable"}:
+            wanted = "retired"
+        if wanted in {prompt.state, "sent"}:
+            continue
+        await tx.execute(
+            update(Prompt)
+            .where(Prompt.id == prompt.id)
+            .values(state=wanted, **values)
+            .execution_options(synchronize_session=False)
+        )
+    await notify(tx, CHANGES.name)
+
+
+async def retire_all(tx: Tx, pending_reply_id: int, note: Rich | None = None) -> None:
+    """Retire every message of a step that is over."""
+    await retire(tx, await of_reply(tx, pending_reply_id), note)
+
+
+def _with_note(content: Json, note: Rich) -> Json:
+    before = Rich(str(content.get("text", "")), tuple(content.get("entities", ())))
+    after = join(before, note, separator="\n\n") if before.text else note
+    limit = CAPTION_LIMIT if "photo" in content or "document" in content else TEXT_LIMIT
+    if utf16_len(after.text) > limit:
+        return {}
+    return {"text": after.text, "entities": list(after.entities)}
+
+
+async def record_sent(tx: Tx, prompt: Prompt, message_id: int) -> None:
+    """Note that a message was sent, whatever has become of its row or of the sender's claim meanwhile.
+
+    What was retired or given newer content while it was on its way is changed next.
+    """
+    state = case(
+        (Prompt.state != "queued", Prompt.state),
+        (Prompt.content == prompt.content, "sent"),
+        else_="editing",
+    )
+    statement = (
+        update(Prompt)
+        .where(Prompt.id == prompt.id, Prompt.message_id.is_(None))
+        .values(
+            message_id=message_id,
+            sent_at=func.now(),
+            state=state,
+            due_at=func.now(),
+            claim=None,
+            attempts=0,
+            last_error=None,
+        )
+        .returning(Prompt.state)
+    )
+    if await tx.scalar(statement) not in {"sent", None}:
+        await notify(tx, CHANGES.name)
+    await notify(tx, SENDING.name)
+
+
+async def of_reply(tx: Tx, pending_reply_id: int, *, items: Sequence[str] | None = None) -> Sequence[Prompt]:
+    """The messages of a step that are waiting or shown, oldest first; only those of ``items`` if given."""
+    found = await tx.scalars(
+        select(Prompt)
+        .where(
+            Prompt.pending_reply_id == pending_reply_id,
+            Prompt.state.in_(("queued", "sent", "editing", "undeliverable")),
+        )
+        .order_by(Prompt.id)
+        .with_for_update()
+    )
+    return [each for each in found if items is None or each.content.get("item") in items]
+
+
+async def by_message(tx: Tx, chat_id: int, message_id: int) -> Prompt | None:
+    """The message of ours that a reply or a tap refers to."""
+    found = await tx.scalar(select(Prompt).where(Prompt.chat_id == chat_id, Prompt.message_id == message_id))
+    return found if isinstance(found, Prompt) else None
+
+
+async def adopt(tx: Tx, chat_id: int, message_id: int, pending_reply_id: int | None) -> None:
+    """Take the buttons off a message that we know only because it was touched.
+
+    Its sending was accepted but the answer was lost, so no row carries its id.
+    """
+    statement = insert(Prompt).values(
+        chat_id=chat_id,
+        message_id=message_id,
+        pending_reply_id=pending_reply_id,
+        kind="action_buttons",
+        state="retiring",
+        content={},
+    )
+    await tx.execute(statement.on_conflict_do_nothing())
+    await notify(tx, CHANGES.name)
+
+
+async def reachable_again(tx: Tx, chat_id: int) -> int:
+    """Queue what could not be delivered to a chat, now that its person is back; the number of messages."""
+    found = await tx.scalars(
+        update(Prompt)
+        .where(Prompt.chat_id == chat_id, Prompt.state == "undeliverable")
+        .values(state="queued", due_at=func.now(), attempts=0, claim=None)
+        .returning(Prompt.id)
+    )
+    count = len(found.all())
+    if count:
+        await notify(tx, SENDING.name)
+    return count

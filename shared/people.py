@@ -1,0 +1,66 @@
+"""The people who have met the bot, and the groups that it knows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import case, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.db import Tx, notify
+from shared.models import Chat, Person
+from shared.queues import Queue
+
+ENGINE_USERS = Queue("people", Person, ("queued",), poison="refused", max_attempts=5)
+"""People whose engine user has yet to be made."""
+
+
+async def meet(
+    tx: Tx,
+    user_id: int,
+    first_name: str,
+    *,
+    last_name: str | None = None,
+    username: str | None = None,
+    language_code: str | None = None,
+    wants_engine_user: bool = False,
+) -> None:
+    """Remember a person as Telegram names them now; on first contact their engine user is queued."""
+    values = {
+        "first_name": first_name,
+        "last_name": last_name,
+        "username": username,
+        "language_code": language_code,
+    }
+    statement = insert(Person).values(
+        user_id=user_id, state="queued" if wants_engine_user else "none", **values
+    )
+    again: dict[str, Any] = dict(values)
+    if wants_engine_user:
+        again["state"] = case((Person.state == "none", "queued"), else_=Person.state)
+    await tx.execute(statement.on_conflict_do_update(index_elements=["user_id"], set_=again))
+    if wants_engine_user:
+        await notify(tx, ENGINE_USERS.name)
+
+
+async def name_of(tx: Tx, user_id: int) -> str | None:
+    """The first name of a person."""
+    return await tx.scalar(select(Person.first_name).where(Person.user_id == user_id))
+
+
+async def remember_group(tx: Tx, chat_id: int, kind: str, title: str, *, is_member: bool) -> None:
+    """Remember a group, and whether the bot is in it."""
+    values = {"type": kind, "title": title, "is_member": is_member, "updated_at": func.now()}
+    statement = insert(Chat).values(chat_id=chat_id, **values)
+    news = or_(Chat.title != title, Chat.is_member != is_member, Chat.type != kind)
+    await tx.execute(statement.on_conflict_do_update(index_elements=["chat_id"], set_=values, where=news))
+
+
+async def groups(tx: Tx, limit: int = 100) -> Sequence[Chat]:
+    """The groups where the bot is known to be a member, by title."""
+    statement = select(Chat).where(Chat.is_member).order_by(Chat.title, Chat.chat_id).limit(limit)
+    return (await tx.scalars(statement)).all()
+
+
+async def group(tx: Tx, chat_id: int) -> Chat | None:
+    """One known group."""
+    return (await tx.execute(select(Chat).where(Chat.chat_id == chat_id))).scalar_one_or_none()

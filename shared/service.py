@@ -1,0 +1,156 @@
+"""A process of ours: what every process holds, how it starts, and how it stops within ten seconds."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from shared import logs, outbox
+from shared.db import Database, Tx
+from shared.engine.client import EngineClient
+from shared.engine.definitions import Definitions
+from shared.errors import ConfigurationError
+from shared.models import Prompt
+from shared.queues import Loop, Queue, Row
+from shared.settings import Settings, load_settings
+from shared.storage import Storage
+from shared.telegram.client import SharedBot, TelegramFiles, telegram_bot
+from shared.telegram.governor import FleetLimiter, Governor
+from shared.telegram.sender import Sender
+from shared.wakeups import Wakeups
+
+log = structlog.get_logger(__name__)
+
+STOP_LIMIT_S = 9.5
+"""After SIGTERM a process ends within ten seconds, whatever it waits for."""
+
+Part = Callable[[asyncio.Event], Awaitable[None]]
+"""Something that runs until the event is set and then finishes what it has in hand."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the parts of a process are made of."""
+
+    settings: Settings
+    db: Database
+    wakeups: Wakeups
+    engine: EngineClient
+    definitions: Definitions
+    storage: Storage
+    bot: SharedBot
+    governor: Governor
+    files: TelegramFiles
+
+    def loop(
+        self,
+        queue: Queue[Row],
+        handle: Callable[[Row], Awaitable[None]],
+        *,
+        concurrency: int,
+        poll_s: float = 1.0,
+        on_poison: Callable[[Tx, Row, str], Awaitable[None]] | None = None,
+    ) -> Loop[Row]:
+        """A loop over a queue with what this process holds."""
+        return Loop(
+            queue,
+            handle,
+            self.db,
+            self.wakeups,
+            concurrency=concurrency,
+            poll_s=poll_s,
+            claim_s=self.settings.claim_s,
+            on_poison=on_poison,
+        )
+
+    def senders(self) -> list[Loop[Prompt]]:
+        """The loops that send the outbox; every process runs them."""
+        sender = Sender(self.db, self.bot, self.storage, self.governor)
+        return [
+            self.loop(outbox.SENDING, sender.send, concurrency=8, on_poison=sender.incident),
+            self.loop(outbox.CHANGES, sender.change, concurrency=4),
+        ]
+
+
+@contextlib.asynccontextmanager
+async def services(settings: Settings) -> AsyncIterator[Services]:
+    """Everything that a worker or a bot process holds, opened and closed together."""
+    async with contextlib.AsyncExitStack() as stack:
+        db = Database(settings.database_url)
+        stack.push_async_callback(db.aclose)
+        engine = await stack.enter_async_context(EngineClient.from_settings(settings))
+        governor = Governor(db, settings)
+        bot = await stack.enter_async_context(telegram_bot(settings, FleetLimiter(governor)))
+        files = TelegramFiles(settings, bot)
+        stack.push_async_callback(files.aclose)
+        storage = Storage.from_settings(settings)
+        stack.push_async_callback(storage.aclose)
+        yield Services(
+            settings=settings,
+            db=db,
+            wakeups=Wakeups(settings.database_direct_url or settings.database_url),
+            engine=engine,
+            definitions=Definitions(engine),
+            storage=storage,
+            bot=bot,
+            files=files,
+            governor=governor,
+        )
+
+
+def stop_on_signals() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping
+
+
+async def run_parts(parts: Sequence[Part], stopping: asyncio.Event) -> None:
+    """Run every part until told to stop. A part that fails takes the process with it: it is started anew."""
+    tasks = [asyncio.create_task(_run(part, stopping)) for part in parts]
+    stop = asyncio.create_task(stopping.wait())
+    await asyncio.wait([*tasks, stop], return_when=asyncio.FIRST_COMPLETED)
+    stopping.set()
+    await stop
+    _, late = await asyncio.wait(tasks, timeout=STOP_LIMIT_S)
+    if late:
+        # A thread in a blocking library cannot be cancelled; what it holds lapses like a dead process's.
+        log.warning("not everything in hand could be finished", parts=len(late))
+        os._exit(1)
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+async def _run(part: Part, stopping: asyncio.Event) -> None:
+    await part(stopping)
+
+
+def main(name: str, compose: Callable[[Services, asyncio.Event], Awaitable[Sequence[Part]]]) -> None:
+    """Run a process made by ``compose`` to its end; settings that cannot work end it with a message."""
+
+    async def run() -> None:
+        settings = load_settings()
+        logs.configure(settings.log_level, settings.log_format)
+        stopping = stop_on_signals()
+        async with services(settings) as held:
+            await held.db.wait_until_ready(stopping)
+            if stopping.is_set():
+                return
+            parts = await compose(held, stopping)
+            log.info("started", process=name)
+            await run_parts(parts, stopping)
+            log.info("stopped", process=name)
+
+    try:
+        asyncio.run(run())
+    except ConfigurationError as error:
+        sys.exit(f"{name}: {error}")

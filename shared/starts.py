@@ -1,0 +1,50 @@
+"""Starts of processes: the row comes first, so that two taps make one instance."""
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from shared.db import Tx, notify
+from shared.models import Json, ProcessStart
+from shared.queues import Queue
+
+STARTS = Queue("process_starts", ProcessStart, ("queued",), poison="failed")
+"""Processes to start."""
+
+
+async def request(tx: Tx, definition_key: str, business_key: str, variables: Json, by: int) -> bool:
+    """Ask for an instance; False if one of this business key is starting or running."""
+    statement = (
+        insert(ProcessStart)
+        .values(
+            definition_key=definition_key,
+            business_key=business_key,
+            variables=variables,
+            requested_by=by,
+            state="queued",
+        )
+        .on_conflict_do_nothing()
+        .returning(ProcessStart.id)
+    )
+    made = await tx.scalar(statement) is not None
+    if made:
+        await notify(tx, STARTS.name)
+    return made
+
+
+async def running(tx: Tx, definition_key: str, business_key: str) -> ProcessStart | None:
+    """The start that is queued or whose instance was running when somebody last looked."""
+    statement = select(ProcessStart).where(
+        ProcessStart.definition_key == definition_key,
+        ProcessStart.business_key == business_key,
+        ProcessStart.state.in_(("queued", "started")),
+    )
+    return (await tx.execute(statement)).scalar_one_or_none()
+
+
+async def ended(tx: Tx, start_id: int) -> None:
+    """The instance of a start is over, so its business key is free again."""
+    await tx.execute(
+        update(ProcessStart)
+        .where(ProcessStart.id == start_id, ProcessStart.state == "started")
+        .values(state="ended", due_at=func.now())
+    )

@@ -1,0 +1,236 @@
+"""What a step says and in which order: its prompts as drafts, and its outcome as engine variables.
+
+Pure functions of the step, the answers so far and a signer of buttons; who stores or sends is elsewhere.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shared import texts
+from shared.markup import (
+    CAPTION_UNITS,
+    Rich,
+    escape_value,
+    join,
+    label_line,
+    render_html,
+    split,
+    truncate,
+    utf16_len,
+)
+from shared.models import Json
+from shared.signing import sign
+from shared.steps.fields import options_of
+from shared.steps.model import Ask, Shown, Step
+
+MESSAGE_LIMIT = 4096 - 256
+"""UTF-16 units of a content message; the rest is for the line that is added when the step is over."""
+
+Sign = Callable[[str, str], str]
+"""From an item and an option to the callback data of a button of this step."""
+
+Button = tuple[str, str]
+"""Caption and callback data."""
+
+
+def signer(reply_id: int, user_id: int | None, key: bytes) -> Sign:
+    """Signs the buttons of one step, for one person or, with None, for anyone."""
+    return lambda item, option: sign(reply_id, item, option, user_id, key)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A message of a step that is not yet a row."""
+
+    kind: str
+    rich: Rich
+    item: str | None = None
+    photo: str | None = None
+    document: str | None = None
+    rows: tuple[tuple[Button, ...], ...] = ()
+    force_reply: bool = False
+    reply_to: int | None = None
+    thread_id: int | None = None
+
+    def content(self) -> Json:
+        """The draft as the prompt's row keeps it; ``reply_markup`` has the Bot API's shape."""
+        markup: Json | None = None
+        if self.rows:
+            keyboard = [
+                [{"text": caption, "callback_data": data} for caption, data in row] for row in self.rows
+            ]
+            markup = {"inline_keyboard": keyboard}
+        elif self.force_reply:
+            markup = {"force_reply": True, "selective": True}
+        values: Json = {
+            "text": self.rich.text,
+            "entities": list(self.rich.entities),
+            "reply_markup": markup,
+            "item": self.item,
+            "photo": self.photo,
+            "document": self.document,
+            "reply_to": self.reply_to,
+            "thread_id": self.thread_id,
+        }
+        return {name: value for name, value in values.items() if value not in (None, [])}
+
+
+def next_ask(step: Step, answers: Json) -> int | None:
+    """The index of the first question without an answer, or None."""
+    return next((index for index, ask in enumerate(step.asks) if ask.name not in answers), None)
+
+
+def opening(step: Step, sign: Sign, *, dialog_open: bool) -> list[Draft]:
+    """The first prompts of a step: what it shows, then its first question or its buttons."""
+    drafts = content(step)
+    if step.asks and dialog_open:
+        return _in_thread(step, _with_question(drafts, question(step, 0, sign)))
+    if step.asks:
+        return _in_thread(
+            step, _with_rows(drafts, (((texts.BUTTON_ANSWER, sign("d", "")),),), "dialog_prompt")
+        )
+    if step.actions or step.review:
+        return _in_thread(step, _with_rows(drafts, closing_rows(step, sign), "action_buttons"))
+    return _in_thread(step, [replace(draft, kind="notice") for draft in drafts])
+
+
+def _in_thread(step: Step, drafts: list[Draft]) -> list[Draft]:
+    return [replace(draft, thread_id=step.thread_id) for draft in drafts]
+
+
+def _with_question(drafts: list[Draft], first: Draft) -> list[Draft]:
+    """Put the first question under the last text, where both fit into one message."""
+    last = drafts[-1] if drafts else None
+    if last is None or last.photo or last.document:
+        return [*drafts, first]
+    rich = join(last.rich, first.rich, separator="\n\n")
+    if utf16_len(rich.text) > MESSAGE_LIMIT:
+        return [*drafts, first]
+    return [*drafts[:-1], replace(first, rich=rich)]
+
+
+def _with_rows(drafts: list[Draft], rows: tuple[tuple[Button, ...], ...], kind: str) -> list[Draft]:
+    """Put buttons under the last message; under one of their own where that is a picture or a file."""
+    last = drafts[-1] if drafts else None
+    if last is None or last.photo or last.document:
+        return [*drafts, Draft(kind, render_html(texts.YOUR_DECISION), item="actions", rows=rows)]
+    return [*drafts[:-1], replace(last, kind=kind, item="actions", rows=rows)]
+
+
+def content(step: Step) -> list[Draft]:
+    """What a step shows in the author's order: neighbouring texts in one message, files in their own."""
+    drafts: list[Draft] = []
+    words: list[Rich] = [render_html(f"<b>{escape_value(step.title)}</b>")] if step.title else []
+    was_line = False
+    for item in step.shown:
+        if item.kind in {"text", "line"}:
+            line = _words(item)
+            if item.kind == "line" and was_line:
+                words[-1] = join(words[-1], line, separator="\n")
+            else:
+                words.append(line)
+            was_line = item.kind == "line"
+            continue
+        drafts += _messages(words)
+        words, was_line = [], False
+        caption = truncate(render_html(escape_value(item.label or "")), CAPTION_UNITS)
+        keys: dict[str, Any] = {"photo" if item.kind == "photo" else "document": item.value}
+        drafts.append(Draft("task_content", caption, **keys))
+    return drafts + _messages(words)
+
+
+def _words(item: Shown) -> Rich:
+    if item.kind == "line":
+        return label_line(item.label or item.name, item.value)
+    return render_html(item.value, allow_links=item.links)
+
+
+def _messages(words: list[Rich]) -> list[Draft]:
+    if not words:
+        return []
+    return [
+        Draft("task_content", part)
+        for part in split(join(*words, separator="\n\n"), MESSAGE_LIMIT)
+        if part.text
+    ]
+
+
+def question(step: Step, index: int, sign: Sign, *, reply_to: int | None = None) -> Draft:
+    """The prompt of one question, with the buttons that answer it.
+
+    A group's question is a ForceReply, which bots with privacy mode get the answers of; ForceReply and
+    buttons exclude each other in Telegram, so choices are offered by buttons alone.
+    """
+    ask = step.asks[index]
+    help_text = ask.help or (
+        texts.SEND_A_FILE.format(what=texts.file_kinds(ask.accept)) if ask.is_file else None
+    )
+    words = render_html(texts.question(ask.label, index + 1, len(step.asks), help_text, ask.unit))
+    rows = _question_rows(step, ask, index, sign)
+    return Draft(
+        kind="file_upload_prompt" if ask.is_file else "dialog_prompt",
+        rich=truncate(words, MESSAGE_LIMIT),
+        item=f"q{index}",
+        rows=rows,
+        force_reply=not rows and step.chat_id < 0,
+        reply_to=reply_to,
+        thread_id=step.thread_id,
+    )
+
+
+def _question_rows(step: Step, ask: Ask, index: int, sign: Sign) -> tuple[tuple[Button, ...], ...]:
+    choices = [(option.caption, sign(f"q{index}", str(at))) for at, option in enumerate(options_of(ask))]
+    extra = [] if ask.required else [(texts.BUTTON_SKIP, sign(f"q{index}", "s"))]
+    early = [
+        (action.caption, sign(f"a{at}", "")) for at, action in enumerate(step.actions) if action.without_form
+    ]
+    return (*in_rows(choices), *in_rows(extra), *in_rows(early))
+
+
+def in_rows(buttons: list[Button]) -> tuple[tuple[Button, ...], ...]:
+    """Two buttons to a row, a long caption alone."""
+    rows: list[tuple[Button, ...]] = []
+    for button in buttons:
+        short = len(button[0]) <= 18
+        if rows and short and len(rows[-1]) == 1 and len(rows[-1][0][0]) <= 18:
+            rows[-1] = (*rows[-1], button)
+        else:
+            rows.append((button,))
+    return tuple(rows)
+
+
+def closing_rows(step: Step, sign: Sign) -> tuple[tuple[Button, ...], ...]:
+    """The buttons that end a step: its actions, or Submit and Start over of a review."""
+    if step.actions:
+        return in_rows([(action.caption, sign(f"a{at}", "")) for at, action in enumerate(step.actions)])
+    return in_rows([(texts.BUTTON_SUBMIT, sign("r", "1")), (texts.BUTTON_START_OVER, sign("r", "0"))])
+
+
+def closing(step: Step, answers: Json, sign: Sign) -> Draft | None:
+    """After the last question: the answers once more with the closing buttons; None if it has none."""
+    if not step.actions and not step.review:
+        return None
+    lines = [label_line(ask.label.rstrip(" ?:"), str(answers[ask.name]["shown"])) for ask in step.asks]
+    rich = join(*lines, render_html(texts.YOUR_DECISION), separator="\n")
+    rows = closing_rows(step, sign)
+    return Draft(
+        "action_buttons", split(rich, MESSAGE_LIMIT)[0], item="actions", rows=rows, thread_id=step.thread_id
+    )
+
+
+def outcome(step: Step, answers: Json, action: str | None) -> Json:
+    """What the engine is told when the step is over: every variable of the contract, typed."""
+    variables: Json = {}
+    for ask in step.asks:
+        answer = answers.get(ask.name)
+        if answer is None:
+            continue
+        variables[ask.name] = {"value": answer["value"], "type": answer["type"]}
+        if "meta" in answer:
+            variables[f"{ask.name}_meta"] = answer["meta"]
+    for known in step.actions:
+        variables[f"action_{known.name}"] = {"value": known.name == action, "type": "Boolean"}
+    if step.actions:
+        variables["action"] = {"value": action, "type": "String"}
+    return {"kind": "complete", "variables": variables}

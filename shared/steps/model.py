@@ -1,0 +1,89 @@
+"""A step as the author described it, after checking: kept in the pending reply, never parsed anew."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Shown(_Frozen):
+    """One thing that a step shows: text, a ``Label: value`` line, or a file of the bucket."""
+
+    kind: Literal["text", "line", "photo", "file"]
+    name: str
+    value: str
+    label: str | None = None
+    links: bool = False
+
+
+class Option(_Frozen):
+    """One choice: the value that the process gets and the caption that the person sees."""
+
+    value: str
+    caption: str
+
+
+class Ask(_Frozen):
+    """One thing that a step asks for: a field, or a file (``type`` is then "file")."""
+
+    name: str
+    type: str
+    label: str
+    required: bool
+    default: str | None = None
+    min: float | None = None
+    max: float | None = None
+    pattern: str | None = None
+    options: tuple[Option, ...] = ()
+    help: str | None = None
+    unit: str | None = None
+    accept: tuple[str, ...] = ()
+    max_bytes: int | None = None
+    public: bool = False
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the answer is a document."""
+        return self.type == "file"
+
+
+class Action(_Frozen):
+    """A button that ends the step; ``name`` is without its prefix ``action_``."""
+
+    name: str
+    caption: str
+    without_form: bool = False
+
+
+class Step(_Frozen):
+    """A checked step: whom it asks, what it shows, what it asks for, how it can end."""
+
+    title: str
+    chat_id: int
+    recipient_id: int | None
+    allow: str | tuple[int, ...] = "anyone"
+    thread_id: int | None = None
+    shown: tuple[Shown, ...] = ()
+    asks: tuple[Ask, ...] = ()
+    actions: tuple[Action, ...] = ()
+    review: bool = False
+    cancellable: bool = False
+    on_cancel: str | None = None
+    local_results: bool = False
+    shadows: tuple[str, ...] = ()
+    """Inputs of the step that have the name of a result and would swallow it."""
+
+    @property
+    def asks_nothing(self) -> bool:
+        """Whether the step is a notice: shown, and completed at once."""
+        return not self.asks and not self.actions and not self.review
+
+    def result_names(self) -> list[str]:
+        """The variables that an answer writes; inputs of these names would swallow them."""
+        names = [ask.name for ask in self.asks]
+        names += [f"{ask.name}_meta" for ask in self.asks if ask.is_file]
+        names += [f"action_{action.name}" for action in self.actions]
+        return [*names, "action"] if self.actions else names

@@ -1,0 +1,117 @@
+"""The Bot API client: python-telegram-bot's ExtBot for calls, a plain stream for files."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError
+from telegram.ext import BaseRateLimiter, ExtBot
+from telegram.request import HTTPXRequest
+
+from shared.errors import ConfigurationError, StepgramError, WorldError
+from shared.settings import Settings
+
+CHUNK_BYTES = 64 * 1024
+
+SharedBot = ExtBot[dict[str, str]]
+
+
+class TelegramUnavailable(WorldError):
+    """Telegram does not answer, or asks to wait."""
+
+
+class TelegramRefused(StepgramError):
+    """Telegram answered that it will not do this; trying again will not help."""
+
+
+class Unreachable(StepgramError):
+    """The person has blocked the bot or never started it."""
+
+
+class FileGone(StepgramError):
+    """Telegram no longer gives this file."""
+
+
+@asynccontextmanager
+async def telegram_bot(
+    settings: Settings, limiter: BaseRateLimiter[dict[str, str]] | None = None
+) -> AsyncIterator[SharedBot]:
+    """The bot client of one process. It asks Telegram nothing by itself, so that may be away."""
+    base = settings.telegram_api_url.rstrip("/")
+    request = HTTPXRequest(connection_pool_size=32, read_timeout=20, write_timeout=20, connect_timeout=10)
+    unused = HTTPXRequest(connection_pool_size=1)  # updates are fetched without the library
+    try:
+        yield ExtBot(
+            settings.bot_token.get_secret_value(),
+            base_url=f"{base}/bot",
+            base_file_url=f"{base}/file/bot",
+            request=request,
+            get_updates_request=unused,
+            rate_limiter=limiter,
+        )
+    finally:
+        await request.shutdown()
+        await unused.shutdown()
+
+
+def translate(error: TelegramError) -> StepgramError:
+    """python-telegram-bot's error as one of ours."""
+    text = error.message
+    # BadRequest is a NetworkError in python-telegram-bot, so it is matched before it.
+    if isinstance(error, Forbidden) or (isinstance(error, BadRequest) and "chat not found" in text.lower()):
+        return Unreachable(text)
+    if isinstance(error, BadRequest):
+        return TelegramRefused(text)
+    if isinstance(error, InvalidToken):
+        return ConfigurationError("Telegram refuses BOT_TOKEN; ask BotFather for the bot's current token")
+    if isinstance(error, RetryAfter):
+        seconds = error.retry_after
+        after_s = seconds.total_seconds() if hasattr(seconds, "total_seconds") else float(seconds)
+        return TelegramUnavailable(text, retry_after_s=after_s)
+    if isinstance(error, NetworkError):
+        return TelegramUnavailable(f"Telegram does not answer: {text}")
+    return TelegramRefused(text)
+
+
+class TelegramFiles:
+    """Files that people sent, streamed: python-telegram-bot's own download keeps them whole in memory."""
+
+    def __init__(self, settings: Settings, bot: SharedBot) -> None:
+        self._bot = bot
+        self._base = (
+            f"{settings.telegram_api_url.rstrip('/')}/file/bot{settings.bot_token.get_secret_value()}"
+        )
+        self._http = httpx.AsyncClient(timeout=httpx.Timeout(30, connect=10))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    @asynccontextmanager
+    async def open(self, file_id: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The bytes of a file in chunks.
+
+        Raises:
+            FileGone: Telegram has it no longer, or it is larger than the Bot API gives.
+            TelegramUnavailable: try again later.
+        """
+        path = await self._path(file_id)
+        try:
+            async with self._http.stream("GET", path) as response:
+                if response.status_code in {400, 404}:
+                    raise FileGone("Telegram no longer gives this file")
+                if response.status_code != 200:
+                    raise TelegramUnavailable(f"Telegram's file server answered {response.status_code}")
+                yield response.aiter_bytes(CHUNK_BYTES)
+        except httpx.HTTPError as error:
+            raise TelegramUnavailable(f"the download broke: {type(error).__name__}") from error
+
+    async def _path(self, file_id: str) -> str:
+        try:
+            file = await self._bot.get_file(file_id)
+        except TelegramError as error:
+            ours = translate(error)
+            raise (FileGone(str(ours)) if isinstance(ours, TelegramRefused) else ours) from error
+        path = file.file_path or ""
+        # ExtBot puts the base address before the path unless the server gave a whole address.
+        return path if path.startswith(("http://", "https://")) else f"{self._base}/{path}"

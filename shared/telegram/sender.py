@@ -1,0 +1,190 @@
+"""Sends the outbox: each waiting message once, within the budget, and every change of a shown one."""
+
+import structlog
+from sqlalchemy import func, select, update
+from telegram import (
+    ForceReply,
+    InlineKeyboardMarkup,
+    InputFile,
+    LinkPreviewOptions,
+    Message,
+    MessageEntity,
+    ReplyKeyboardMarkup,
+    ReplyKeyboardRemove,
+    ReplyParameters,
+)
+from telegram.error import ChatMigrated, TelegramError
+
+from shared import outbox, transitions
+from shared.db import Database, Tx
+from shared.errors import AuthorError, StepgramError
+from shared.models import Json, PendingReply, Prompt
+from shared.queues import Later, settle
+from shared.storage import ObjectMissing, Storage
+from shared.telegram.client import SharedBot, TelegramRefused, TelegramUnavailable, Unreachable, translate
+from shared.telegram.governor import PAID, Governor
+
+log = structlog.get_logger(__name__)
+
+NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+PHOTO_LIMIT_BYTES = 10_000_000
+GONE = ("not found", "can't be edited", "can't be deleted", "not modified", "message_id_invalid")
+"""Answers that mean: there is nothing left to change on this message."""
+
+Markup = InlineKeyboardMarkup | ForceReply | ReplyKeyboardMarkup | ReplyKeyboardRemove | None
+
+
+class Sender:
+    """The handlers of the outbox's two queues."""
+
+    def __init__(self, db: Database, bot: SharedBot, storage: Storage, governor: Governor) -> None:
+        self._db = db
+        self._bot = bot
+        self._storage = storage
+        self._governor = governor
+
+    async def send(self, prompt: Prompt) -> None:
+        """Send one message and record its id; a crash between the two may send it twice."""
+        await self._governor.take(prompt.chat_id)
+        try:
+            message = await self._send(prompt.chat_id, prompt.content)
+        except ChatMigrated as error:
+            await self._migrate(prompt, error.new_chat_id)
+            raise Later("the group became a supergroup", retry_after_s=0) from error
+        except TelegramError as error:
+            await self._not_sent(prompt, translate(error))
+            return
+        except ObjectMissing as error:
+            raise AuthorError(f"the step shows a file that is not in the bucket: {error}") from error
+        async with self._db.begin() as tx:
+            await outbox.record_sent(tx, prompt, message.message_id)
+            if prompt.pending_reply_id is not None:
+                await transitions.posted(tx, prompt.pending_reply_id)
+
+    async def _send(self, chat_id: int, content: Json) -> Message:
+        markup = _markup(content, self._bot)
+        text = str(content.get("text", ""))
+        entities = MessageEntity.de_list(content.get("entities", []), self._bot)
+        reply_to = content.get("reply_to")
+        reply = ReplyParameters(reply_to, allow_sending_without_reply=True) if reply_to else None
+        thread_id = content.get("thread_id")
+        if key := content.get("photo") or content.get("document"):
+            file, size_bytes = await self._file(key)
+            if "photo" in content and size_bytes <= PHOTO_LIMIT_BYTES:
+                return await self._bot.send_photo(
+                    chat_id, file, caption=text, caption_entities=entities, reply_markup=markup,
+                    reply_parameters=reply, message_thread_id=thread_id, rate_limit_args=PAID,
+                )  # fmt: skip
+            return await self._bot.send_document(
+                chat_id, file, caption=text, caption_entities=entities, reply_markup=markup,
+                reply_parameters=reply, message_thread_id=thread_id, rate_limit_args=PAID,
+            )  # fmt: skip
+        return await self._bot.send_message(
+            chat_id, text, entities=entities, reply_markup=markup, reply_parameters=reply,
+            message_thread_id=thread_id, link_preview_options=NO_PREVIEW, rate_limit_args=PAID,
+        )  # fmt: skip
+
+    async def _file(self, key: str) -> tuple[InputFile, int]:
+        """An object of the bucket to upload. Never a variable's text: the library would open a local path."""
+        async with self._storage.open(key) as stored:
+            data = b"".join([chunk async for chunk in stored])
+        return InputFile(data, filename=key.rpartition("/")[2]), len(data)
+
+    async def _not_sent(self, prompt: Prompt, error: StepgramError) -> None:
+        if isinstance(error, TelegramUnavailable):
+            if error.retry_after_s is not None:
+                await self._governor.halt(prompt.chat_id, error.retry_after_s)
+                raise Later(str(error), retry_after_s=error.retry_after_s)
+            raise error
+        if isinstance(error, TelegramRefused):
+            raise AuthorError(f"Telegram refused the message: {error}")
+        if not isinstance(error, Unreachable):
+            raise error
+        log.info("undeliverable", chat=prompt.chat_id, reason=str(error))
+        async with self._db.begin() as tx:
+            await settle(tx, prompt, state="undeliverable", last_error=str(error))
+            if prompt.pending_reply_id is not None:
+                await transitions.undeliverable(tx, prompt.pending_reply_id)
+
+    async def incident(self, tx: Tx, prompt: Prompt, reason: str) -> None:
+        """A message of a step that can never be sent makes the step an incident."""
+        if prompt.pending_reply_id is not None:
+            outcome = {"kind": "incident", "message": reason}
+            await transitions.answer(tx, prompt.pending_reply_id, outcome, None, None)
+
+    async def _migrate(self, prompt: Prompt, new_chat_id: int) -> None:
+        """New messages of the group go to its new id; those already sent live under the old one."""
+        async with self._db.begin() as tx:
+            moved = Prompt.chat_id == prompt.chat_id, Prompt.state == "queued"
+            await tx.execute(update(Prompt).where(*moved).values(chat_id=new_chat_id))
+            replies = PendingReply.chat_id == prompt.chat_id, PendingReply.state.in_(transitions.OPEN)
+            await tx.execute(update(PendingReply).where(*replies).values(chat_id=new_chat_id))
+
+    async def change(self, prompt: Prompt) -> None:
+        """Edit, close or take away one message, after whatever new waits for its chat."""
+        if prompt.message_id is None:
+            # Its sender died before it knew the id; a copy that exists is found when it is touched.
+            await self._changed(prompt)
+            return
+        await self._let_new_ones_pass(prompt.chat_id)
+        await self._governor.take(prompt.chat_id)
+        try:
+            await self._change(prompt, prompt.message_id)
+        except TelegramError as error:
+            ours = translate(error)
+            if isinstance(ours, TelegramUnavailable):
+                if ours.retry_after_s is not None:
+                    await self._governor.halt(prompt.chat_id, ours.retry_after_s)
+                raise ours from error
+            if not any(word in str(ours).lower() for word in GONE):
+                log.warning("a message cannot be changed", reason=str(ours), prompt=prompt.id)
+        await self._changed(prompt)
+
+    async def _let_new_ones_pass(self, chat_id: int) -> None:
+        due = Prompt.chat_id == chat_id, Prompt.state == "queued", Prompt.due_at <= func.now()
+        async with self._db.begin() as tx:
+            if await tx.scalar(select(Prompt.id).where(*due).limit(1)) is not None:
+                raise Later("a new message goes first", retry_after_s=0.2)
+
+    async def _change(self, prompt: Prompt, message_id: int) -> None:
+        content = prompt.content
+        chat_id = prompt.chat_id
+        if prompt.state == "deleting":
+            await self._bot.delete_message(chat_id, message_id, rate_limit_args=PAID)
+            return
+        markup = _markup(content, self._bot)
+        inline = markup if isinstance(markup, InlineKeyboardMarkup) else None
+        entities = MessageEntity.de_list(content.get("entities", []), self._bot)
+        if not content.get("text"):
+            await self._bot.edit_message_reply_markup(
+                chat_id, message_id, reply_markup=inline, rate_limit_args=PAID
+            )
+        elif "photo" in content or "document" in content:
+            await self._bot.edit_message_caption(
+                chat_id, message_id, caption=content["text"], caption_entities=entities,
+                reply_markup=inline, rate_limit_args=PAID,
+            )  # fmt: skip
+        else:
+            await self._bot.edit_message_text(
+                content["text"], chat_id, message_id, entities=entities, reply_markup=inline,
+                link_preview_options=NO_PREVIEW, rate_limit_args=PAID,
+            )  # fmt: skip
+
+    async def _changed(self, prompt: Prompt) -> None:
+        async with self._db.begin() as tx:
+            await settle(tx, prompt, state="sent" if prompt.state == "editing" else "retired")
+
+
+def _markup(content: Json, bot: SharedBot) -> Markup:
+    raw = content.get("reply_markup")
+    if not raw:
+        return None
+    for key, kind in (
+        ("inline_keyboard", InlineKeyboardMarkup),
+        ("force_reply", ForceReply),
+        ("keyboard", ReplyKeyboardMarkup),
+        ("remove_keyboard", ReplyKeyboardRemove),
+    ):
+        if key in raw:
+            return kind.de_json(raw, bot)
+    return None

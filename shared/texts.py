@@ -1,0 +1,174 @@
+"""Every sentence that a person reads, in one place. Values in them are escaped by whoever renders."""
+
+from shared.markup import escape_value as esc
+
+SKIPPED = "—"
+NOT_AN_INTEGER = "That should be a whole number, like 42."
+NOT_A_NUMBER = "That should be a number, like 12.5."
+NOT_YES_OR_NO = "Please answer yes or no."
+NOT_A_DATE = "That should be a date, like 2026-03-14."
+NOT_AN_EMAIL = "That should be an e-mail address, like name@example.org."
+NOT_A_CHOICE = "Please choose one of the buttons."
+
+BUTTON_ANSWER = "Answer"
+BUTTON_SKIP = "Skip"
+BUTTON_SUBMIT = "Submit"
+BUTTON_START_OVER = "Start over"
+BUTTON_BACK = "« Back"
+
+YOUR_DECISION = "Your decision?"
+NOT_YOURS = "This question is for somebody else."
+OUTDATED = "This button is out of date. /tasks shows what waits for you."
+ALREADY_HERE = "That has been answered already."
+WITHDRAWN = "This step is no longer needed."
+EXPIRED_NOTE = "This step was taken back; no answer is needed any more."
+NOTHING_OPEN = "Nothing is waiting for your answer right now. /tasks shows what is."
+SAVED_ENGINE_AWAY = (
+    "Your answer is saved. The process engine does not answer just now; it will get it as soon as it does."
+)
+SEND_AS_DOCUMENT = "Please send it as a file: tap the paper clip, choose File, and pick {what}."
+SEND_A_FILE = "I am waiting for a file here: tap the paper clip, choose File, and pick {what}."
+STORAGE_AWAY = "The file store does not answer just now. Your file is not lost; I keep trying."
+FILE_NOT_EXPECTED = "I did not expect a file just now. /tasks shows what waits for you."
+BUSY_WITH_ANOTHER = "You are answering something else just now. Finish it first, then tap Answer here."
+TRY_AGAIN = "That did not work just now, please try again in a moment."
+
+HELP = """I bring you the steps of processes that need a person: I show what it is about, you answer with a \
+button, a text or a file.
+
+/tasks shows what waits for you
+/groups shows the groups you administer, and what can be started for them
+/cancel leaves or ends what waits for you
+/help shows this"""
+NO_TASKS = "Nothing waits for you."
+TASKS = "This waits for you:"
+BUTTON_SHOW = "Show: {title}"
+
+GROUPS = "Which group is it about?"
+NO_GROUPS = (
+    "I know no group where I am a member and you are an administrator. Add me to yours, or pick it below."
+)
+BUTTON_PICK_GROUP = "Pick a group"
+ANONYMOUS_ADMIN = (
+    "You are writing as an anonymous administrator, so I cannot see who you are."
+    " Write to me in a private chat, or turn anonymity off in your administrator rights."
+)
+GROUPS_IN_PRIVATE = "Let us do that in a private chat: open a chat with me and send /groups."
+NOT_A_MEMBER = "I am not a member of that group. Add me to it, then pick it again."
+NOT_AN_ADMIN = "Only administrators of the group can do that, and you are not one (any more)."
+BUTTON_SETTINGS = "Settings"
+BUTTON_IMPORT = "Import history"
+BUTTON_START = "Start"
+BUTTON_CANCEL = "Cancel"
+BUTTON_GO_ON = "Go on with it"
+STARTING = "Started. The first step comes in a moment."
+START_CANCELLED = "All right, nothing was started."
+ALREADY_RUNNING = "An import of this group is running already. Shall we go on with it?"
+NOTHING_WAITS_THERE = "It is running; nothing waits for you in it just now."
+
+CANCEL_WHICH = "What do you want to cancel?"
+CANCEL_NOTHING = "Nothing that waits for you can be cancelled here."
+BUTTON_CANCEL_YES = "Yes, cancel it"
+BUTTON_CANCEL_NO = "No, keep it"
+CANCEL_DONE = "Cancelled."
+CANCEL_KEPT = "All right, nothing was cancelled."
+ONE_IS_ON_ITS_WAY = "I am still storing the file that you sent before; please wait a moment."
+FILE_GONE = "Telegram no longer gives me that file; please send it again."
+FILE_LOST = "I could not store that file; please send it again."
+CANNOT_START = "That cannot be started just now; the people who run this bot have been told why."
+DONE = "Done"
+LEFT = "You left “{title}”. Your answers so far are kept."
+BUTTON_LEAVE = "Leave: {title}"
+BUTTON_CANCEL_STEP = "Cancel: {title}"
+QUESTIONS_FIRST = "Please answer the questions first."
+UNKNOWN_COMMAND = "I do not know that command. /help shows those that I know."
+OR_PICK_A_GROUP = "Is it another one? Pick it with the button below."
+HERE_IT_IS = "Here it is:"
+
+
+def hello(first_name: str) -> str:
+    """The greeting of /start."""
+    return f"Hello {esc(first_name)}. {HELP}"
+
+
+def confirm_import(group: str) -> str:
+    """The last question before the audit of a group."""
+    return f"Import the history of <b>{esc(group)}</b> and audit it?"
+
+
+def group_heading(group: str) -> str:
+    """The head of a group's menu."""
+    return f"<b>{esc(group)}</b>"
+
+
+def cancel_sure(title: str) -> str:
+    """The question before a step is cancelled."""
+    return f"Really cancel “{esc(title)}”?"
+
+
+def wrong_length(low: float | None, high: float | None, found: int) -> str:
+    """A text is too short or too long."""
+    return f"That has {found} characters; {_range(low, high)} are expected."
+
+
+def out_of_range(low: float | None, high: float | None) -> str:
+    """A number is too small or too large."""
+    return f"That is out of range; {_range(low, high)} is expected."
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f"{low:g} to {high:g}"
+    return f"at least {low:g}" if low is not None else f"at most {high:g}"
+
+
+def wrong_pattern(help_text: str | None) -> str:
+    """A text does not match its pattern."""
+    return f"That does not look right. {help_text or 'Please check it and send it again.'}"
+
+
+def question(label: str, number: int, total: int, help_text: str | None, unit: str | None) -> str:
+    """One question of a form, with the safe HTML subset."""
+    progress = f"{number} of {total}: " if total > 1 else ""
+    with_unit = f"{esc(label)} ({esc(unit)})" if unit else esc(label)
+    lines = [f"{progress}<b>{with_unit}</b>"]
+    if help_text:
+        lines.append(f"<i>{esc(help_text)}</i>")
+    return "<br/>".join(lines)
+
+
+def file_kinds(accept: tuple[str, ...]) -> str:
+    """What kind of file is wanted, in words."""
+    return f"a {' or '.join(accept)} file" if accept else "your file"
+
+
+def answered_by(caption: str, name: str | None) -> str:
+    """The line under a prompt that was answered."""
+    return f"✓ {esc(caption)}" + (f" · {esc(name)}" if name else "")
+
+
+def taken(name: str | None, at: str) -> str:
+    """Somebody was faster."""
+    return f"Already answered by {name} at {at} UTC." if name else "Already answered."
+
+
+def megabytes(size_bytes: int) -> str:
+    """A size for people."""
+    return f"{size_bytes / 1_000_000:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes} bytes"
+
+
+def file_refused(reason: str, accept: tuple[str, ...], max_bytes: int) -> str:
+    """Why a file was not taken, in one polite sentence."""
+    kinds = " or ".join(accept)
+    return {
+        "wrong_extension": f"I need a {kinds} file; please send one of these.",
+        "wrong_content": f"The name looks right, but the content is not {kinds or 'what its name says'};"
+        " please send the real file.",
+        "empty": "That file is empty; please send one with content.",
+        "too_large": f"That file is too large; at most {megabytes(max_bytes)} can be taken.",
+    }.get(reason, "I cannot take that file; please send another one.")
+
+
+def file_stored(name: str, size_bytes: int) -> str:
+    """A file arrived and was kept."""
+    return f"✓ {esc(name)} ({megabytes(size_bytes)}) is stored."

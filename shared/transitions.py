@@ -1,0 +1,277 @@
+"""Every change of a pending reply's state: one function, one UPDATE that names the states it starts from.
+
+    parked > posted > answered > completed | cancelled | failed
+    parked, posted <> undeliverable;  open or answered > withdrawn;  any closed > reopened
+
+Losing a race is a normal result here, never an error.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from shared import outbox, texts
+from shared.db import Tx, notify
+from shared.markup import render_html
+from shared.models import Json, PendingReply
+from shared.queues import Queue, settle
+
+OPEN = ("parked", "posted", "undeliverable")
+"""The states in which an answer is accepted: a tap can come before the sender has recorded its message."""
+
+COMPLETIONS = Queue("completions", PendingReply, ("answered",))
+"""Answers that the engine has yet to be told."""
+
+LEASES = Queue("leases", PendingReply, OPEN)
+"""Open steps, due when their lease is to be renewed."""
+
+FETCH_SIGNAL = "fetch"
+"""Notified after a completion: the next step may be there, also where another engine node made it."""
+
+
+@dataclass(frozen=True)
+class NewReply:
+    """What the parker knows of a step when it makes its row."""
+
+    external_task_id: str
+    topic: str
+    activity_id: str
+    activity_instance_id: str
+    process_instance_id: str
+    execution_id: str
+    process_definition_id: str
+    process_definition_key: str
+    business_key: str | None
+    tenant_id: str | None
+    step: Json
+    chat_id: int
+    recipient_id: int | None
+
+
+async def park(tx: Tx, new: NewReply, *, lease_due_s: float) -> tuple[PendingReply, bool]:
+    """Make the row of a step, or find the one that is there; True if this call made it."""
+    statement = (
+        insert(PendingReply)
+        .values(**vars(new), state="parked", due_at=func.now() + timedelta(seconds=lease_due_s))
+        .on_conflict_do_nothing(index_elements=["external_task_id"])
+        .returning(PendingReply)
+    )
+    made = await tx.scalar(statement)
+    if made is not None:
+        return made, True
+    # READ COMMITTED: a row that another process has just committed is visible to this second statement.
+    found = await tx.scalars(
+        select(PendingReply).where(PendingReply.external_task_id == new.external_task_id)
+    )
+    return found.one(), False
+
+
+async def open_dialog(tx: Tx, reply_id: int, chat_id: int) -> bool:
+    """Give a step the one open dialog of its private chat; False if another has it. Groups have no limit."""
+    if chat_id > 0:
+        # One chat at a time: two steps that are parked at once must not both find the place free.
+        await tx.execute(select(func.pg_advisory_xact_lock(chat_id)))
+        taken = await tx.scalar(
+            select(PendingReply.id).where(
+                PendingReply.chat_id == chat_id,
+                PendingReply.dialog_open,
+                PendingReply.state.in_(OPEN),
+                PendingReply.id != reply_id,
+            )
+        )
+        if taken is not None:
+            return False
+    await _set(tx, reply_id, OPEN, dialog_open=True)
+    return True
+
+
+async def close_dialog(tx: Tx, reply_id: int) -> bool:
+    """Give the open dialog of its chat free again; the step stays open."""
+    return await _set(tx, reply_id, OPEN, dialog_open=False)
+
+
+async def dialog_of_chat(tx: Tx, chat_id: int) -> int | None:
+    """The one open dialog of a private chat."""
+    return await tx.scalar(
+        select(PendingReply.id)
+        .where(PendingReply.chat_id == chat_id, PendingReply.dialog_open, PendingReply.state.in_(OPEN))
+        .limit(1)
+    )
+
+
+async def lock_reply(tx: Tx, reply_id: int) -> PendingReply | None:
+    """Read a row for this transaction alone."""
+    statement = select(PendingReply).where(PendingReply.id == reply_id).with_for_update()
+    return (await tx.execute(statement.execution_options(populate_existing=True))).scalar_one_or_none()
+
+
+async def _set(tx: Tx, reply_id: int, states: Sequence[str], **values: Any) -> bool:
+    """The one UPDATE of every transition; whether the row was in one of ``states``."""
+    changed = await tx.scalar(
+        update(PendingReply)
+        .where(PendingReply.id == reply_id, PendingReply.state.in_(states))
+        .values(**values)
+        .returning(PendingReply.id)
+        .execution_options(synchronize_session=False)
+    )
+    return changed is not None
+
+
+async def keep_answers(tx: Tx, reply_id: int, answers: Json) -> bool:
+    """Store the answers so far of an open step."""
+    return await _set(tx, reply_id, OPEN, answers=answers)
+
+
+async def posted(tx: Tx, reply_id: int) -> bool:
+    """A prompt of the step is shown. Never moves an answered step back."""
+    return await _set(tx, reply_id, ("parked", "undeliverable"), state="posted", undeliverable_since=None)
+
+
+async def undeliverable(tx: Tx, reply_id: int) -> bool:
+    """The person has blocked the bot or never started it; the step stays parked and waits for them."""
+    since = func.coalesce(PendingReply.undeliverable_since, func.now())
+    return await _set(tx, reply_id, ("parked", "posted"), state="undeliverable", undeliverable_since=since)
+
+
+async def answer(tx: Tx, reply_id: int, outcome: Json, by: int | None, by_name: str | None) -> bool:
+    """Accept the outcome of a step; False if somebody or something was faster."""
+    accepted = await _set(
+        tx,
+        reply_id,
+        OPEN,
+        state="answered",
+        outcome=outcome,
+        answered_by=by,
+        answered_by_name=by_name,
+        answered_at=func.now(),
+        due_at=func.now(),
+        claim=None,
+        attempts=0,
+        dialog_open=False,
+    )
+    if accepted:
+        await notify(tx, COMPLETIONS.name)
+    return accepted
+
+
+async def completed(tx: Tx, reply: PendingReply, state: str = "completed") -> None:
+    """The engine was told the outcome; ``state`` is completed, cancelled or failed.
+
+    Raises:
+        LostClaim: another completer has the row.
+    """
+    await settle(tx, reply, state=state, closed_at=func.now())
+    await notify(tx, FETCH_SIGNAL)
+
+
+async def withdrawn(tx: Tx, reply_id: int) -> bool:
+    """The engine took the step back: its prompts lose their buttons and say so."""
+    changed = await _set(
+        tx,
+        reply_id,
+        (*OPEN, "answered"),
+        state="withdrawn",
+        closed_at=func.now(),
+        claim=None,
+        dialog_open=False,
+    )
+    if changed:
+        await outbox.retire_all(tx, reply_id, render_html(texts.EXPIRED_NOTE))
+    return changed
+
+
+async def complete_again(tx: Tx, reply_id: int) -> bool:
+    """The engine handed out a task whose answer is kept here: it is told once more, nobody is asked."""
+    changed = await _set(
+        tx,
+        reply_id,
+        ("completed", "cancelled", "failed", "withdrawn"),
+        state="answered",
+        due_at=func.now(),
+        attempts=0,
+        claim=None,
+        closed_at=None,
+    )
+    if changed:
+        await notify(tx, COMPLETIONS.name)
+    return changed
+
+
+async def reopen(tx: Tx, reply_id: int, new: NewReply, *, lease_due_s: float) -> bool:
+    """The engine handed out a task again that was withdrawn or failed unanswered: as if it were new."""
+    return await _set(
+        tx,
+        reply_id,
+        ("withdrawn", "failed", "expired"),
+        **vars(new),
+        state="parked",
+        due_at=func.now() + timedelta(seconds=lease_due_s),
+        answers={},
+        outcome=None,
+        claim=None,
+        attempts=0,
+        last_error=None,
+        closed_at=None,
+        undeliverable_since=None,
+    )
+
+
+async def leased(tx: Tx, reply: PendingReply, *, due_s: float) -> None:
+    """The lease was renewed; the next renewal is due in ``due_s``.
+
+    Raises:
+        LostClaim: the row moved on meanwhile.
+    """
+    await settle(tx, reply, due_at=func.now() + timedelta(seconds=due_s))
+
+
+async def lease_due(tx: Tx, reply_id: int, *, due_s: float) -> bool:
+    """Renew the lease of an open step at that time; used where the row is not claimed."""
+    return await _set(tx, reply_id, OPEN, due_at=func.now() + timedelta(seconds=due_s))
+
+
+async def open_in_chat(tx: Tx, chat_id: int, user_id: int | None = None) -> Sequence[PendingReply]:
+    """The open steps of a chat, oldest first; with ``user_id`` also those of groups that name the person."""
+    mine = PendingReply.chat_id == chat_id
+    if user_id is not None:
+        mine = mine | (PendingReply.recipient_id == user_id)
+    found = await tx.scalars(
+        select(PendingReply).where(mine, PendingReply.state.in_(OPEN)).order_by(PendingReply.id).limit(50)
+    )
+    return found.all()
+
+
+async def by_task(tx: Tx, external_task_id: str) -> PendingReply | None:
+    """The row of an external task."""
+    statement = select(PendingReply).where(PendingReply.external_task_id == external_task_id)
+    return (await tx.execute(statement)).scalar_one_or_none()
+
+
+async def open_or_answered(tx: Tx, after_id: int, limit: int) -> Sequence[PendingReply]:
+    """A page of the rows whose task the engine should still have, by id."""
+    found = await tx.scalars(
+        select(PendingReply)
+        .where(PendingReply.id > after_id, PendingReply.state.in_((*OPEN, "answered")))
+        .order_by(PendingReply.id)
+        .limit(limit)
+    )
+    return found.all()
+
+
+async def of_activities(tx: Tx, instance_ids: Sequence[str]) -> Sequence[PendingReply]:
+    """The open or answered rows of activity instances: candidates of a withdrawal."""
+    found = await tx.scalars(
+        select(PendingReply).where(
+            PendingReply.activity_instance_id.in_(instance_ids), PendingReply.state.in_((*OPEN, "answered"))
+        )
+    )
+    return found.all()
+
+
+def utc(moment: datetime | None) -> str:
+    """A time of day for a sentence."""
+    return moment.strftime("%H:%M") if moment else "?"

@@ -1,0 +1,144 @@
+"""Runs automated topics: each task in this process's own name, its lock extended while it runs."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+
+import structlog
+
+from shared.engine.results import library_task, outcome_of, report
+from shared.engine.task_records import FetchedTask, LockOutcome, TopicFetch
+from shared.errors import AuthorError, WorldError
+from shared.service import Services
+from workers.fetcher import Fetcher
+from workers.registry import Automated
+from workers.tools import Tools
+
+log = structlog.get_logger(__name__)
+
+RETRIES = 3
+"""How often a task is handed out again after an unexpected error of its function, before an incident."""
+
+RETRY_PAUSE_S = 10.0
+STOP_AFTER_S = 2.0
+"""How long running functions may go on after a stop was asked; then they are cancelled and unlocked."""
+
+
+class LostTask(Exception):
+    """The engine gave the task to somebody else or took it back; whatever the function did is dropped."""
+
+
+class AutomatedWorker:
+    """The automated topics of one process."""
+
+    def __init__(self, services: Services, topics: list[Automated]) -> None:
+        self._services = services
+        self._topics = {topic.name: topic for topic in topics}
+        self.worker_id = f"stepgram-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        fetches = [TopicFetch(topic.name, lock_s=topic.lock_s, local_variables=False) for topic in topics]
+        self._running: dict[asyncio.Task[None], FetchedTask] = {}
+        self._fetcher = Fetcher(
+            services.engine,
+            services.wakeups,
+            self.worker_id,
+            fetches,
+            self._take,
+            room=services.settings.automated_concurrency,
+            poll_s=services.settings.poll_s,
+        )
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Work until ``stopping``; what is not done soon after is cancelled and given back."""
+        stop = asyncio.create_task(self._cancel_late(stopping))
+        await self._fetcher.run(stopping)
+        await stop
+
+    async def _cancel_late(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        if self._running:
+            await asyncio.wait(list(self._running), timeout=STOP_AFTER_S)
+        for running in list(self._running):
+            running.cancel()
+
+    async def _take(self, task: FetchedTask) -> None:
+        running = asyncio.current_task()
+        assert running is not None  # noqa: S101 - a coroutine always runs in a task
+        self._running[running] = task
+        try:
+            with structlog.contextvars.bound_contextvars(task=task.id, activity=task.activity_id):
+                await self._run(task, self._topics[task.topic])
+        except asyncio.CancelledError:
+            await self._give_back(task)
+        finally:
+            self._running.pop(running, None)
+
+    async def _give_back(self, task: FetchedTask) -> None:
+        """Unlock a task, but only while our lock surely holds: later it may be somebody else's."""
+        with contextlib.suppress(WorldError):
+            if await self._extend(task, 5) is LockOutcome.HELD:
+                await self._services.engine.unlock(task.id)
+                log.info("given back", task=task.id)
+
+    async def _run(self, task: FetchedTask, topic: Automated) -> None:
+        engine = self._services.engine
+        external = library_task(task)
+        tools = Tools(self._services.storage, self._services.db, task.id)
+        try:
+            async with self._heartbeat(task, topic):
+                result = await topic.run(external, tools)
+            await report(engine, task, outcome_of(result, topic.name))
+        except LostTask:
+            log.warning("the task is no longer ours")
+        except AuthorError as error:
+            await self._failure(task, error, retries=0)
+        except WorldError as error:
+            log.warning("again later", error=str(error))
+            await self._failure(task, error, retries=task.retries or RETRIES)
+        except Exception as error:
+            log.exception("the topic's function failed", topic=topic.name)
+            await self._failure(task, error, retries=(task.retries or RETRIES + 1) - 1)
+
+    async def _failure(self, task: FetchedTask, error: Exception, *, retries: int) -> None:
+        message = f"{task.topic}: {error}"
+        await self._services.engine.failure(
+            task.id,
+            self.worker_id,
+            message=message,
+            details=f"{type(error).__name__}: {error}",
+            retries=retries,
+            retry_timeout_s=RETRY_PAUSE_S if retries else 0.0,
+        )
+
+    async def _extend(self, task: FetchedTask, lock_s: int) -> LockOutcome:
+        return await self._services.engine.lock(task.id, self.worker_id, lock_s)
+
+    @contextlib.asynccontextmanager
+    async def _heartbeat(self, task: FetchedTask, topic: Automated):  # type: ignore[no-untyped-def]
+        """Extend the lock while the block runs; interrupt the block when the lock is lost."""
+        block = asyncio.current_task()
+        lost = False
+
+        async def beat() -> None:
+            nonlocal lost
+            while True:
+                await asyncio.sleep(topic.lock_s / 3)
+                with contextlib.suppress(WorldError):
+                    if await self._extend(task, topic.lock_s) is not LockOutcome.HELD:
+                        lost = True
+                        assert block is not None  # noqa: S101
+                        block.cancel()
+                        return
+
+        beating = asyncio.create_task(beat())
+        try:
+            yield
+        except asyncio.CancelledError:
+            if lost:
+                raise LostTask from None
+            raise
+        finally:
+            beating.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await beating

@@ -1,0 +1,127 @@
+"""Fetches tasks: one long poll at a time per process, and a quick look whenever a completion says so."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from shared.engine.client import EngineClient
+from shared.engine.task_records import FetchedTask, TopicFetch
+from shared.errors import WorldError
+from shared.queues import pause_s
+from shared.transitions import FETCH_SIGNAL
+from shared.wakeups import Wakeups
+
+log = structlog.get_logger(__name__)
+
+Take = Callable[[FetchedTask], Awaitable[None]]
+
+
+class Fetcher:
+    """Keeps up to ``room`` tasks in hand at once, each given to ``take``.
+
+    A pending long poll is never cancelled: the engine would still lock tasks for it that nobody receives.
+    """
+
+    def __init__(
+        self,
+        engine: EngineClient,
+        wakeups: Wakeups,
+        worker_id: str,
+        topics: Sequence[TopicFetch],
+        take: Take,
+        *,
+        room: int,
+        poll_s: float,
+    ) -> None:
+        self._engine = engine
+        self._worker_id = worker_id
+        self._topics = topics
+        self._take = take
+        self._limit = room
+        self._poll_s = poll_s
+        self._nudge = wakeups.subscribe(FETCH_SIGNAL)
+        self._in_hand: set[asyncio.Task[None]] = set()
+        self._asked = 0
+        self._changed = asyncio.Event()
+
+    @property
+    def _room(self) -> int:
+        return self._limit - len(self._in_hand) - self._asked
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Fetch until ``stopping``, then wait for what is in hand; the caller bounds that wait."""
+        if self._topics:
+            await asyncio.gather(self._long_polls(stopping), self._quick_looks(stopping))
+        await self.finish()
+
+    async def finish(self) -> None:
+        """Wait until nothing is in hand."""
+        while self._in_hand:
+            await asyncio.wait(self._in_hand)
+
+    async def _long_polls(self, stopping: asyncio.Event) -> None:
+        failures = 0
+        while not stopping.is_set():
+            # Half the room is left to quick looks, or a pending poll would keep them from fetching.
+            share = max(1, self._limit // 2)
+            if self._room < 1:
+                await self._until_changed(stopping)
+                continue
+            try:
+                await self._fetch(min(share, self._room), self._poll_s)
+                failures = 0
+            except WorldError as error:
+                failures += 1
+                wait_s = error.retry_after_s or pause_s(failures, 30)
+                log.warning("cannot fetch", error=str(error), again_in_s=round(wait_s, 1))
+                await _sleep(wait_s, stopping)
+
+    async def _quick_looks(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            waits = [asyncio.create_task(self._nudge.wait()), asyncio.create_task(stopping.wait())]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+            self._nudge.clear()
+            if stopping.is_set() or self._room < 1:
+                continue
+            try:
+                await self._fetch(self._room, None)
+            except WorldError as error:
+                log.debug("a quick look failed, the long poll is the net", error=str(error))
+
+    async def _fetch(self, most: int, poll_s: float | None) -> None:
+        self._asked += most
+        try:
+            tasks = await self._engine.fetch_and_lock(self._worker_id, self._topics, most, poll_s)
+        finally:
+            self._asked -= most
+        for task in tasks:
+            handled = asyncio.create_task(self._guarded(task))
+            self._in_hand.add(handled)
+            handled.add_done_callback(self._done)
+
+    async def _guarded(self, task: FetchedTask) -> None:
+        try:
+            await self._take(task)
+        except WorldError as error:
+            log.warning("left to the lock's end", task=task.id, error=str(error))
+        except Exception:  # one task must not stop the others
+            log.exception("left to the lock's end", task=task.id, activity=task.activity_id)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._in_hand.discard(task)
+        self._changed.set()
+
+    async def _until_changed(self, stopping: asyncio.Event) -> None:
+        self._changed.clear()
+        if self._room < 1 and not stopping.is_set():
+            await _sleep(0.5, self._changed)
+
+
+async def _sleep(seconds: float, until: asyncio.Event) -> None:
+    try:
+        await asyncio.wait_for(until.wait(), seconds)
+    except TimeoutError:
+        return

@@ -1,0 +1,1 @@
+"""The automated topics that Stepgram brings along, one module each."""

@@ -1,0 +1,145 @@
+"""Parks a step: checks its contract, makes its row and prompts in one transaction, then the long lease."""
+
+import random
+from typing import Any
+
+import structlog
+
+from shared import outbox, transitions
+from shared.db import Tx
+from shared.engine.bpmn import ActivityInfo
+from shared.engine.errors import NotFound
+from shared.engine.task_records import FetchedTask, LockOutcome
+from shared.engine.values import from_engine
+from shared.errors import AuthorError
+from shared.models import PendingReply
+from shared.service import Services
+from shared.signing import derive_key
+from shared.steps import contract, conversation
+from shared.steps.model import Step
+from workers.registry import Human
+
+log = structlog.get_logger(__name__)
+
+UNSURE_LEASE_S = 5.0
+"""A row whose lease was not yet taken is due so soon: a crash between row and lease costs this much."""
+
+
+def renewal_s(lease_s: float) -> float:
+    """When to renew a lease: around half of it, spread out so that parked steps do not come due together."""
+    return lease_s * random.uniform(0.4, 0.6)  # noqa: S311
+
+
+class Parker:
+    """From a task that was fetched to a pending reply that is posted and leased."""
+
+    def __init__(self, services: Services, topics: list[Human]) -> None:
+        self._services = services
+        self._topics = {topic.name: topic for topic in topics}
+        self._key = derive_key(services.settings.bot_token.get_secret_value())
+
+    async def park(self, task: FetchedTask) -> None:
+        """Park one task. The same task may come again at any time and meets its row."""
+        with structlog.contextvars.bound_contextvars(task=task.id, activity=task.activity_id):
+            try:
+                step = await self._read(task)
+            except AuthorError as error:
+                await self._incident(task, str(error))
+                return
+            async with self._services.db.begin() as tx:
+                reply, waits = await self._store(tx, task, step)
+            if waits:
+                await self._lease(reply)
+
+    async def _read(self, task: FetchedTask) -> Step:
+        info = await self._services.definitions.activity(task.process_definition_id, task.activity_id)
+        declared = await self._declared(task, info)
+        topic = self._topics[task.topic]
+        step = contract.read_step(declared, needs_file=topic.needs_file, may_ask=topic.may_ask)
+        if not step.title and not step.asks_nothing:
+            step = step.model_copy(update={"title": info.name or ""})
+        return step
+
+    async def _declared(self, task: FetchedTask, info: ActivityInfo) -> contract.Declared:
+        values: dict[str, Any] = {name: from_engine(raw) for name, raw in task.variables.items()}
+        names = [name for name in info.input_names if name in values]
+        # What was set on the step by other means than its diagram counts where it is a key or a typed item.
+        names += sorted(name for name in values if name not in names and contract.is_item(name))
+        order = {name: at for at, name in enumerate(info.property_names)}
+        properties = dict(
+            sorted(task.extension_properties.items(), key=lambda each: order.get(each[0], len(order)))
+        )
+        if not contract.names_recipient(values, properties):
+            values["telegram_user_id"] = await self._of_process(task, "telegram_user_id")
+        return contract.Declared(
+            activity=task.activity_id,
+            names=tuple(names),
+            values=values,
+            properties=properties,
+            caught_codes=None if info.catches_all else info.caught_error_codes,
+            local_results=bool(info.output_names),
+        )
+
+    async def _of_process(self, task: FetchedTask, name: str) -> Any:
+        try:
+            return await self._services.engine.process_instance_variable(task.process_instance_id, name)
+        except NotFound:
+            return None
+
+    async def _incident(self, task: FetchedTask, reason: str) -> None:
+        log.warning("author's error, raising an incident", reason=reason)
+        worker_id = self._services.settings.worker_id
+        await self._services.engine.failure(task.id, worker_id, message=reason, details=reason, retries=0)
+
+    async def _store(self, tx: Tx, task: FetchedTask, step: Step) -> tuple[PendingReply, bool]:
+        """The row of the task, and whether it still waits for somebody."""
+        new = _new_reply(task, step)
+        reply, made = await transitions.park(tx, new, lease_due_s=UNSURE_LEASE_S)
+        if not made:
+            log.info("task came again", state=reply.state)
+            if reply.state in transitions.OPEN:
+                return reply, True
+            if reply.outcome is not None and reply.outcome["kind"] != "incident":
+                await transitions.complete_again(tx, reply.id)
+                return reply, False
+            if not await transitions.reopen(tx, reply.id, new, lease_due_s=UNSURE_LEASE_S):
+                return reply, False
+        await self._open(tx, reply.id, step)
+        return reply, not step.asks_nothing
+
+    async def _open(self, tx: Tx, reply_id: int, step: Step) -> None:
+        """Queue the first prompts; a notice is answered by being shown."""
+        has_dialog = bool(step.asks) and await transitions.open_dialog(tx, reply_id, step.chat_id)
+        sign = conversation.signer(reply_id, step.recipient_id, self._key)
+        drafts = conversation.opening(step, sign, dialog_open=has_dialog)
+        await outbox.post(tx, step.chat_id, drafts, pending_reply_id=reply_id)
+        if step.asks_nothing:
+            await transitions.answer(tx, reply_id, conversation.outcome(step, {}, None), None, None)
+
+    async def _lease(self, reply: PendingReply) -> None:
+        settings = self._services.settings
+        held = await self._services.engine.lock(reply.external_task_id, settings.worker_id, settings.lease_s)
+        async with self._services.db.begin() as tx:
+            if held is LockOutcome.HELD:
+                await transitions.lease_due(tx, reply.id, due_s=renewal_s(settings.lease_s))
+            elif held is LockOutcome.GONE:
+                await transitions.withdrawn(tx, reply.id)
+        log.info("parked", reply=reply.id, lease=held.name.lower())
+
+
+def _new_reply(task: FetchedTask, step: Step) -> transitions.NewReply:
+    return transitions.NewReply(
+        external_task_id=task.id,
+        topic=task.topic,
+        activity_id=task.activity_id,
+        activity_instance_id=task.activity_instance_id,
+        process_instance_id=task.process_instance_id,
+        execution_id=task.execution_id,
+        process_definition_id=task.process_definition_id,
+        process_definition_key=task.process_definition_key,
+        business_key=task.business_key,
+        tenant_id=task.tenant_id,
+        step=step.model_dump(mode="json", exclude_defaults=True),
+        chat_id=step.chat_id,
+        recipient_id=step.recipient_id,
+    )
