@@ -1,0 +1,83 @@
+"""S3 by s3proxy on a folder: path-style addresses, signed requests, presigned ones too."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from devstack.jars import JarFetcher
+from devstack.parts.base import Command, Part, http_status
+from devstack.parts.java import java_command, java_env, properties
+from devstack.reporting import Report
+from devstack.state import State
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+BUCKET = "stepgram"
+_ACCESS_KEY_ID = "stepgram"
+_JARS = Path(__file__).parent.parent / "data" / "s3proxy-4.1.0.jars"
+
+
+class S3(Part):
+    """The object store; the bucket exists once it is ready."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__("s3", state)
+        self._jars: list[Path] = []
+
+    async def prepare(self, report: Report) -> None:
+        """Fetch the jar."""
+        self._jars = await JarFetcher().fetch(self.name, _JARS, report)
+
+    async def command(self) -> Command:
+        """See Part."""
+        (self.folder / "buckets").mkdir(exist_ok=True)
+        settings = {
+            "s3proxy.endpoint": self.url,
+            "s3proxy.authorization": "aws-v2-or-v4",
+            "s3proxy.identity": _ACCESS_KEY_ID,
+            "s3proxy.credential": self.state.secret("s3"),
+            "jclouds.provider": "filesystem-nio2",
+            "jclouds.filesystem.basedir": str(self.folder / "buckets"),
+        }
+        file = self.folder / "s3proxy.properties"
+        file.touch(mode=0o600)
+        file.write_text(properties(settings))
+        arguments = ["--properties", str(file)]
+        argv = java_command(self.folder, self._jars, "org.gaul.s3proxy.Main", arguments, heap_mb=256)
+        return Command(argv, marker=argv[-1], env=java_env())
+
+    async def is_healthy(self) -> bool:
+        """Tell whether it refuses an unsigned request."""
+        return await http_status(self.url) == 403
+
+    async def furnish(self) -> None:
+        """Make the bucket."""
+        await asyncio.to_thread(self._make_bucket)
+
+    def env(self) -> dict[str, str]:
+        """See Part."""
+        return {
+            "R2_ACCESS_KEY_ID": _ACCESS_KEY_ID,
+            "R2_SECRET_ACCESS_KEY": self.state.secret("s3"),
+            "R2_ENDPOINT_URL": self.url,
+            "R2_BUCKET_NAME": BUCKET,
+        }
+
+    def _make_bucket(self) -> None:
+        client: S3Client = boto3.client(
+            "s3",
+            endpoint_url=self.url,
+            aws_access_key_id=_ACCESS_KEY_ID,
+            aws_secret_access_key=self.state.secret("s3"),
+            region_name="auto",
+            config=Config(proxies={}, s3={"addressing_style": "path"}),
+        )
+        try:
+            if BUCKET not in [bucket.get("Name") for bucket in client.list_buckets()["Buckets"]]:
+                client.create_bucket(Bucket=BUCKET)
+        finally:
+            client.close()
