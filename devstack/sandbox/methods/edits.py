@@ -92,11 +92,12 @@ def _apply(call: Call, message: Message, content: Json, files: list[StoredFile] 
     if content == message.content and markup == message.markup:
         raise bad_request(NOT_MODIFIED)
     charge(call, message.chat)
+    message.edits += content != message.content  # clients show no “edited” for a changed keyboard
     message.content, message.markup = content, markup
     message.files = message.files if files is None else files
     for file in message.files:
         file.bot_ids.add(call.bot.id)
-    message.edit_date, message.edits = call.sandbox.clock.unix(), message.edits + 1
+    message.edit_date = call.sandbox.clock.unix()
     call.sandbox.show_edit(message)
     return render.message(message)
 
