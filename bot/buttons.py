@@ -5,8 +5,8 @@ from telegram import InaccessibleMessage
 from bot import commands, groups
 from bot.context import Context
 from bot.dialogs import Dialog, may_answer, open_dialog
-from shared import outbox, people, texts, transitions
-from shared.models import PendingReply
+from shared import outbox, texts, transitions
+from shared.models import PendingReply, Prompt
 from shared.signing import Tap, verify
 from shared.steps.fields import options_of, read_answer, skipped
 
@@ -35,7 +35,7 @@ async def _refuse_unsigned(context: Context) -> None:
 
 
 async def _menu(context: Context, tap: Tap) -> None:
-    await people.meet(context.tx, context.user.id, context.user.first_name)
+    await context.meet()
     if not await groups.tapped(context, tap) and not await commands.tapped(context, tap):
         context.toast(texts.OUTDATED)
 
@@ -45,7 +45,7 @@ async def _of_step(context: Context, tap: Tap) -> None:
     if dialog is None:
         await _over(context, tap)
         return
-    if not await may_answer(context, dialog.step, context.user):
+    if not await may_answer(context, dialog, context.user):
         context.toast(texts.NOT_YOURS, alert=True)
         return
     kind, number = tap.item[:1], tap.item[1:]
@@ -66,14 +66,26 @@ async def _over(context: Context, tap: Tap) -> None:
     """The step is over: say honestly how it ended, and see to it that this button goes too."""
     reply = await transitions.lock_reply(context.tx, tap.pending_reply_id)
     context.toast(_how_it_ended(reply), alert=True)
+    prompt = await _touched(context, reply.id if reply else None)
+    if prompt is not None:
+        await outbox.retire(context.tx, [prompt])
+
+
+async def _accepted(context: Context, dialog: Dialog) -> None:
+    """The tap counts, also on a copy of a prompt that we did not know of."""
+    context.toast()
+    await _touched(context, dialog.reply.id)
+
+
+async def _touched(context: Context, reply_id: int | None) -> Prompt | None:
+    """The message that was tapped; one that no row knows is adopted, and its buttons go."""
     message = context.query.message
     if message is None or isinstance(message, InaccessibleMessage):
-        return
+        return None
     prompt = await outbox.by_message(context.tx, message.chat.id, message.message_id)
     if prompt is None:
-        await outbox.adopt(context.tx, message.chat.id, message.message_id, reply.id if reply else None)
-    else:
-        await outbox.retire(context.tx, [prompt])
+        await outbox.adopt(context.tx, message.chat.id, message.message_id, reply_id)
+    return prompt
 
 
 def _how_it_ended(reply: PendingReply | None) -> str:
@@ -91,7 +103,7 @@ async def _open(context: Context, dialog: Dialog) -> None:
     if not await transitions.open_dialog(context.tx, dialog.reply.id, dialog.reply.chat_id):
         context.toast(texts.BUSY_WITH_ANOTHER, alert=True)
         return
-    context.toast()
+    await _accepted(context, dialog)
     await outbox.retire(context.tx, await outbox.of_reply(context.tx, dialog.reply.id))
     await dialog.go_on(context.user.id, context.user.full_name)
 
@@ -100,10 +112,14 @@ async def _review(context: Context, dialog: Dialog, *, submit: bool) -> None:
     if dialog.next_ask is not None:
         context.toast(texts.ALREADY_HERE)
         return
-    context.toast()
     if submit:
+        await _accepted(context, dialog)
         await dialog.finish(None, context.user.id, context.user.full_name)
         return
+    if not await transitions.open_dialog(context.tx, dialog.reply.id, dialog.reply.chat_id):
+        context.toast(texts.BUSY_WITH_ANOTHER, alert=True)
+        return
+    await _accepted(context, dialog)
     await outbox.retire(context.tx, await outbox.of_reply(context.tx, dialog.reply.id))
     await transitions.keep_answers(context.tx, dialog.reply.id, {})
     dialog.reply.answers = {}
@@ -123,7 +139,7 @@ async def _choose(context: Context, dialog: Dialog, index: int, option: str) -> 
             context.toast(texts.OUTDATED)
             return
         kept = read_answer(ask, options[int(option)].value)
-    context.toast()
+    await _accepted(context, dialog)
     await dialog.take(index, kept, context.user.id, context.user.full_name)
 
 
@@ -135,5 +151,5 @@ async def _act(context: Context, dialog: Dialog, index: int) -> None:
     if dialog.next_ask is not None and not action.without_form:
         context.toast(texts.QUESTIONS_FIRST, alert=True)
         return
-    context.toast()
+    await _accepted(context, dialog)
     await dialog.finish(action.name, context.user.id, context.user.full_name)

@@ -8,7 +8,7 @@ from telegram.error import TelegramError
 
 from bot import dialogs, groups
 from bot.context import Context
-from shared import outbox, people, texts, transitions
+from shared import outbox, texts, transitions
 from shared.models import PendingReply
 from shared.queues import pause_s
 from shared.service import Part, Services
@@ -87,12 +87,11 @@ async def run(context: Context, command: str) -> None:
 
 
 async def _start(context: Context) -> None:
-    user = context.user
     if not context.is_private:
         await groups.command(context)
         return
-    await people.meet(context.tx, user.id, user.first_name, last_name=user.last_name, wants_engine_user=True)
-    await context.say(texts.hello(user.first_name))
+    await context.meet(wants_engine_user=True)
+    await context.say(texts.hello(context.user.first_name))
     await outbox.reachable_again(context.tx, context.chat_id)
 
 
@@ -145,7 +144,7 @@ async def tapped(context: Context, tap: Tap) -> bool:
     if handler is None or not tap.option.isdigit():
         return False
     dialog = await dialogs.open_dialog(context, int(tap.option))
-    if dialog is None or not await dialogs.may_answer(context, dialog.step, context.user):
+    if dialog is None or not await dialogs.may_answer(context, dialog, context.user):
         context.toast(texts.OUTDATED)
         return True
     context.toast()

@@ -95,7 +95,7 @@ class Completer:
             return
         log.info("withdrawn before its answer arrived", reply=reply.id)
         async with self._services.db.begin() as tx:
-            await transitions.withdrawn(tx, reply.id)
+            await transitions.withdrawn(tx, reply.id, answered=True)
 
     async def _refused(self, reply: PendingReply, error: EngineRejected) -> None:
         """400: what the task says of itself decides whether to wait, to lock it, or to give up."""

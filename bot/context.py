@@ -7,7 +7,7 @@ from typing import Any
 
 from telegram import CallbackQuery, Message, Update, User
 
-from shared import outbox
+from shared import outbox, people
 from shared.db import Tx
 from shared.markup import render_html
 from shared.models import Json
@@ -66,6 +66,19 @@ class Context:
     def is_private(self) -> bool:
         """Whether it happened between the person and the bot alone."""
         return self.chat_id > 0
+
+    async def meet(self, *, wants_engine_user: bool = False) -> None:
+        """Remember who did it, as Telegram names them now."""
+        user = self.user
+        await people.meet(
+            self.tx,
+            user.id,
+            user.first_name,
+            last_name=user.last_name,
+            username=user.username,
+            language_code=user.language_code,
+            wants_engine_user=wants_engine_user,
+        )
 
     @cached_property
     def key(self) -> bytes:

@@ -123,15 +123,16 @@ async def open_dialog(context: Context, reply_id: int) -> Dialog | None:
     return Dialog(context.tx, context.services, reply)
 
 
-async def may_answer(context: Context, step: Step, user: User) -> bool:
+async def may_answer(context: Context, dialog: Dialog, user: User) -> bool:
     """Whether a person may answer a step: its recipient, or in a group whoever its rule allows."""
+    step = dialog.step
     if step.recipient_id is not None:
         return user.id == step.recipient_id
     if isinstance(step.allow, tuple):
         return user.id in step.allow
     if step.allow == "anyone":
         return True
-    administrators = await context.services.bot.get_chat_administrators(step.chat_id)
+    administrators = await context.services.bot.get_chat_administrators(dialog.reply.chat_id)
     return any(each.user.id == user.id for each in administrators)
 
 
@@ -157,7 +158,7 @@ async def text_received(context: Context, text: str) -> None:
         if context.is_private:
             await context.say(texts.ALREADY_HERE if index is not None else texts.NOTHING_OPEN)
         return
-    if not await may_answer(context, dialog.step, context.user):
+    if not await may_answer(context, dialog, context.user):
         return
     if index != dialog.next_ask:
         await context.say(texts.ALREADY_HERE)

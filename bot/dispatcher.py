@@ -9,7 +9,7 @@ from telegram.error import TelegramError
 
 from bot import buttons, commands, dialogs, groups, uploads
 from bot.context import Context
-from shared import inbox, models, people, texts
+from shared import inbox, models, texts
 from shared.db import DatabaseUnavailable
 from shared.errors import AuthorError, WorldError
 from shared.queues import Loop, LostClaim, settle
@@ -46,7 +46,7 @@ class Dispatcher:
             context = await self._in_transaction(row, update, route)
         except (DatabaseUnavailable, LostClaim):
             raise
-        except WorldError as error:
+        except (WorldError, TelegramError) as error:
             # The person is told; the update is done, or everything of theirs would wait behind it.
             log.warning("the world failed a person", error=str(error))
             context = await self._in_transaction(row, update, _apologise)
@@ -74,20 +74,15 @@ async def route(context: Context) -> None:
 
 
 async def _message(context: Context, message: Message) -> None:
+    if message.migrate_to_chat_id is not None:
+        await groups.moved(context, message.migrate_to_chat_id)
+        return
     if message.chat.type in {Chat.GROUP, Chat.SUPERGROUP}:
         await groups.seen(context, message.chat)
     elif message.chat.type != Chat.PRIVATE:
         return
     else:
-        user = context.user
-        await people.meet(
-            context.tx,
-            user.id,
-            user.first_name,
-            last_name=user.last_name,
-            username=user.username,
-            language_code=user.language_code,
-        )
+        await context.meet()
     if (command := await commands.command_of(context)) is not None:
         await commands.run(context, command)
     elif message.chat_shared is not None:

@@ -42,6 +42,12 @@ async def membership_changed(context: Context) -> None:
     await people.remember_group(context.tx, chat.id, chat.type, chat.title or "", is_member=present)
 
 
+async def moved(context: Context, new_id: int) -> None:
+    """The group became a supergroup: its steps go with it."""
+    await people.group_moved(context.tx, context.chat_id, new_id)
+    await transitions.move_chat(context.tx, context.chat_id, new_id)
+
+
 async def seen(context: Context, chat: Chat) -> None:
     """A message came from a group, so the bot is in it, unless it is the news that somebody left."""
     if context.message.left_chat_member is None:

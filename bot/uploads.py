@@ -40,7 +40,7 @@ async def received(context: Context) -> None:
         if context.is_private:
             await context.say(texts.FILE_NOT_EXPECTED)
         return
-    if not await dialogs.may_answer(context, dialog.step, context.user):
+    if not await dialogs.may_answer(context, dialog, context.user):
         return
     ask = dialog.step.asks[index]
     if index != dialog.next_ask:

@@ -39,8 +39,8 @@ class Base(DeclarativeBase):
         int: BigInteger,
         str: Text,
         datetime: TIMESTAMP(timezone=True),
-        Json: JSONB,
-        dict[str, Any]: JSONB,
+        # None is SQL's NULL: JSON's own null would pass every "IS NOT NULL".
+        Json: JSONB(none_as_null=True),
     }
 
 

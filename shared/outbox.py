@@ -1,15 +1,16 @@
 """The one outbox: every message of ours is a row before it is sent, and is changed through its row."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db import Tx, notify
 from shared.markup import Rich, join, utf16_len
 from shared.models import Json, Prompt
-from shared.queues import Queue
+from shared.queues import Queue, settle
 from shared.steps.conversation import Draft
 
 REPLY, PROMPT, BULK = 0, 1, 2
@@ -75,9 +76,7 @@ async def show(tx: Tx, key: str, chat_id: int, rich: Rich) -> None:
         set_={
             "content": statement.excluded.content,
             "state": case((Prompt.state == "sent", "editing"), else_=Prompt.state),
-            "due_at": case((Prompt.state == "sent", func.now()), else_=Prompt.due_at),
-            # A running edit loses its claim and is done again; a running send keeps its own.
-            "claim": case((Prompt.state == "queued", Prompt.claim), else_=None),
+            "due_at": case((Prompt.state == "queued", Prompt.due_at), else_=_now_unless_in_hand()),
         },
         where=Prompt.state.in_(("queued", "sent", "editing")),
     )
@@ -86,12 +85,17 @@ async def show(tx: Tx, key: str, chat_id: int, rich: Rich) -> None:
     await notify(tx, CHANGES.name)
 
 
+def _now_unless_in_hand() -> ColumnElement[datetime]:
+    """When a change is due. Two at once could reach Telegram in either order, so one in hand ends first."""
+    return case((Prompt.claim.is_(None), func.now()), else_=Prompt.due_at)
+
+
 async def edit(tx: Tx, prompt: Prompt, draft: Draft) -> None:
     """Give a message that is shown another content."""
     await tx.execute(
         update(Prompt)
         .where(Prompt.id == prompt.id, Prompt.state.in_(("sent", "editing")))
-        .values(content=draft.content(), state="editing", due_at=func.now(), claim=None, priority=REPLY)
+        .values(content=draft.content(), state="editing", due_at=_now_unless_in_hand(), priority=REPLY)
         .execution_options(synchronize_session=False)
     )
     await notify(tx, CHANGES.name)
@@ -110,8 +114,8 @@ async def retire(tx: Tx, prompts: Sequence[Prompt], note: Rich | None = None) ->
             content |= _with_note(content, note)
         wanted = "deleting" if force_reply else "retiring" if had_buttons else "sent"
         values: dict[str, Any] = {"content": content, "due_at": func.now(), "attempts": 0}
-        if prompt.state == "queued" and prompt.claim is not None:
-            # A sender has it in hand; when it records the message, or its claim lapses, the change is due.
+        if prompt.claim is not None:
+            # A sender has it in hand; when it records what it did, or its claim lapses, the change is due.
             values = {"content": content}
         elif prompt.state in {"queued", "undeliverable"}:
             wanted = "retired"
@@ -143,9 +147,16 @@ def _with_note(content: Json, note: Rich) -> Json:
 async def record_sent(tx: Tx, prompt: Prompt, message_id: int) -> None:
     """Note that a message was sent, whatever has become of its row or of the sender's claim meanwhile.
 
-    What was retired or given newer content while it was on its way is changed next.
+    What was retired or given newer content while it was on its way is changed next; so is a message that was
+    touched, and adopted, before its sender came here.
     """
+    touched = await tx.scalar(
+        delete(Prompt)
+        .where(Prompt.chat_id == prompt.chat_id, Prompt.message_id == message_id, Prompt.id != prompt.id)
+        .returning(Prompt.id)
+    )
     state = case(
+        (Prompt.state == "retired" if touched is None else true(), "retiring"),
         (Prompt.state != "queued", Prompt.state),
         (Prompt.content == prompt.content, "sent"),
         else_="editing",
@@ -157,6 +168,7 @@ async def record_sent(tx: Tx, prompt: Prompt, message_id: int) -> None:
             message_id=message_id,
             sent_at=func.now(),
             state=state,
+            content=Prompt.content if touched is None else Prompt.content.op("-")("reply_markup"),
             due_at=func.now(),
             claim=None,
             attempts=0,
@@ -167,6 +179,28 @@ async def record_sent(tx: Tx, prompt: Prompt, message_id: int) -> None:
     if await tx.scalar(statement) not in {"sent", None}:
         await notify(tx, CHANGES.name)
     await notify(tx, SENDING.name)
+
+
+async def record_unreachable(tx: Tx, prompt: Prompt, reason: str) -> None:
+    """Note that the person of a chat cannot be reached; the message waits for them, unless it was retired.
+
+    Raises:
+        LostClaim: the claim lapsed and another sender tries.
+    """
+    state = case((Prompt.state == "queued", "undeliverable"), else_="retired")
+    await settle(tx, prompt, state=state, last_error=reason)
+
+
+async def record_changed(tx: Tx, prompt: Prompt) -> None:
+    """Note that a change was made. Whatever was asked of the message meanwhile is due next.
+
+    Raises:
+        LostClaim: the claim lapsed and another sender makes the change.
+    """
+    done = "sent" if prompt.state == "editing" else "retired"
+    as_asked = and_(Prompt.state == prompt.state, Prompt.content == prompt.content)
+    await settle(tx, prompt, state=case((as_asked, done), else_=Prompt.state), due_at=func.now())
+    await notify(tx, CHANGES.name)
 
 
 async def of_reply(tx: Tx, pending_reply_id: int, *, items: Sequence[str] | None = None) -> Sequence[Prompt]:
@@ -204,6 +238,12 @@ async def adopt(tx: Tx, chat_id: int, message_id: int, pending_reply_id: int | N
     )
     await tx.execute(statement.on_conflict_do_nothing())
     await notify(tx, CHANGES.name)
+
+
+async def move_chat(tx: Tx, old_id: int, new_id: int) -> None:
+    """Send what waits for a group to its new id."""
+    moved = Prompt.chat_id == old_id, Prompt.state == "queued"
+    await tx.execute(update(Prompt).where(*moved).values(chat_id=new_id))
 
 
 async def reachable_again(tx: Tx, chat_id: int) -> int:

@@ -35,9 +35,14 @@ async def meet(
         user_id=user_id, state="queued" if wants_engine_user else "none", **values
     )
     again: dict[str, Any] = dict(values)
+    news = [getattr(Person, name).is_distinct_from(value) for name, value in values.items()]
     if wants_engine_user:
         again["state"] = case((Person.state == "none", "queued"), else_=Person.state)
-    await tx.execute(statement.on_conflict_do_update(index_elements=["user_id"], set_=again))
+        news.append(Person.state == "none")
+    # Most updates bring no news, and then nothing is written.
+    await tx.execute(
+        statement.on_conflict_do_update(index_elements=["user_id"], set_=again, where=or_(*news))
+    )
     if wants_engine_user:
         await notify(tx, ENGINE_USERS.name)
 
@@ -53,6 +58,14 @@ async def remember_group(tx: Tx, chat_id: int, kind: str, title: str, *, is_memb
     statement = insert(Chat).values(chat_id=chat_id, **values)
     news = or_(Chat.title != title, Chat.is_member != is_member, Chat.type != kind)
     await tx.execute(statement.on_conflict_do_update(index_elements=["chat_id"], set_=values, where=news))
+
+
+async def group_moved(tx: Tx, old_id: int, new_id: int) -> None:
+    """A group became a supergroup with a new id."""
+    moved = (await tx.execute(select(Chat).where(Chat.chat_id == old_id))).scalar_one_or_none()
+    if moved is not None:
+        await remember_group(tx, new_id, "supergroup", moved.title, is_member=moved.is_member)
+        await remember_group(tx, old_id, moved.type, moved.title, is_member=False)
 
 
 async def groups(tx: Tx, limit: int = 100) -> Sequence[Chat]:

@@ -85,8 +85,7 @@ async def open_dialog(tx: Tx, reply_id: int, chat_id: int) -> bool:
         )
         if taken is not None:
             return False
-    await _set(tx, reply_id, OPEN, dialog_open=True)
-    return True
+    return await _set(tx, reply_id, OPEN, dialog_open=True)
 
 
 async def close_dialog(tx: Tx, reply_id: int) -> bool:
@@ -168,12 +167,16 @@ async def completed(tx: Tx, reply: PendingReply, state: str = "completed") -> No
     await notify(tx, FETCH_SIGNAL)
 
 
-async def withdrawn(tx: Tx, reply_id: int) -> bool:
-    """The engine took the step back: its prompts lose their buttons and say so."""
+async def withdrawn(tx: Tx, reply_id: int, *, answered: bool = False) -> bool:
+    """The engine took the step back: its prompts lose their buttons and say so.
+
+    An ``answered`` step is withdrawn only by whoever tells the engine its answer: to anybody else a task that
+    is gone may as well have been completed a moment ago.
+    """
     changed = await _set(
         tx,
         reply_id,
-        (*OPEN, "answered"),
+        (*OPEN, "answered") if answered else OPEN,
         state="withdrawn",
         closed_at=func.now(),
         claim=None,
@@ -212,6 +215,9 @@ async def reopen(tx: Tx, reply_id: int, new: NewReply, *, lease_due_s: float) ->
         due_at=func.now() + timedelta(seconds=lease_due_s),
         answers={},
         outcome=None,
+        answered_by=None,
+        answered_by_name=None,
+        answered_at=None,
         claim=None,
         attempts=0,
         last_error=None,
@@ -243,6 +249,13 @@ async def open_in_chat(tx: Tx, chat_id: int, user_id: int | None = None) -> Sequ
         select(PendingReply).where(mine, PendingReply.state.in_(OPEN)).order_by(PendingReply.id).limit(50)
     )
     return found.all()
+
+
+async def move_chat(tx: Tx, old_id: int, new_id: int) -> None:
+    """A group has a new id: what waits for it goes there, what was sent stays under the old one."""
+    moved = PendingReply.chat_id == old_id, PendingReply.state.in_(OPEN)
+    await tx.execute(update(PendingReply).where(*moved).values(chat_id=new_id))
+    await outbox.move_chat(tx, old_id, new_id)
 
 
 async def by_task(tx: Tx, external_task_id: str) -> PendingReply | None:

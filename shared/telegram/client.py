@@ -8,7 +8,7 @@ from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, Re
 from telegram.ext import BaseRateLimiter, ExtBot
 from telegram.request import HTTPXRequest
 
-from shared.errors import ConfigurationError, StepgramError, WorldError
+from shared.errors import StepgramError, WorldError
 from shared.settings import Settings
 
 CHUNK_BYTES = 64 * 1024
@@ -63,7 +63,9 @@ def translate(error: TelegramError) -> StepgramError:
     if isinstance(error, BadRequest):
         return TelegramRefused(text)
     if isinstance(error, InvalidToken):
-        return ConfigurationError("Telegram refuses BOT_TOKEN; ask BotFather for the bot's current token")
+        # Of the world: while an operator mends it, no message is lost and no step becomes an incident.
+        reason = "Telegram refuses BOT_TOKEN; ask BotFather for the bot's current token"
+        return TelegramUnavailable(reason, retry_after_s=30.0)
     if isinstance(error, RetryAfter):
         seconds = error.retry_after
         after_s = seconds.total_seconds() if hasattr(seconds, "total_seconds") else float(seconds)

@@ -1,7 +1,7 @@
 """Sends the outbox: each waiting message once, within the budget, and every change of a shown one."""
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from telegram import (
     ForceReply,
     InlineKeyboardMarkup,
@@ -15,11 +15,11 @@ from telegram import (
 )
 from telegram.error import ChatMigrated, TelegramError
 
-from shared import outbox, transitions
+from shared import outbox, texts, transitions
 from shared.db import Database, Tx
 from shared.errors import AuthorError, StepgramError
-from shared.models import Json, PendingReply, Prompt
-from shared.queues import Later, settle
+from shared.models import Json, Prompt
+from shared.queues import Later
 from shared.storage import ObjectMissing, Storage
 from shared.telegram.client import SharedBot, TelegramRefused, TelegramUnavailable, Unreachable, translate
 from shared.telegram.governor import PAID, Governor
@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 PHOTO_LIMIT_BYTES = 10_000_000
+UPLOAD_LIMIT_BYTES = 50_000_000
 GONE = ("not found", "can't be edited", "can't be deleted", "not modified", "message_id_invalid")
 """Answers that mean: there is nothing left to change on this message."""
 
@@ -49,7 +50,8 @@ class Sender:
         try:
             message = await self._send(prompt.chat_id, prompt.content)
         except ChatMigrated as error:
-            await self._migrate(prompt, error.new_chat_id)
+            async with self._db.begin() as tx:
+                await transitions.move_chat(tx, prompt.chat_id, error.new_chat_id)
             raise Later("the group became a supergroup", retry_after_s=0) from error
         except TelegramError as error:
             await self._not_sent(prompt, translate(error))
@@ -87,6 +89,9 @@ class Sender:
     async def _file(self, key: str) -> tuple[InputFile, int]:
         """An object of the bucket to upload. Never a variable's text: the library would open a local path."""
         async with self._storage.open(key) as stored:
+            if stored.size_bytes > UPLOAD_LIMIT_BYTES:
+                size = texts.megabytes(stored.size_bytes)
+                raise AuthorError(f"the step shows {key}, which has {size}; Telegram takes at most 50 MB")
             data = b"".join([chunk async for chunk in stored])
         return InputFile(data, filename=key.rpartition("/")[2]), len(data)
 
@@ -102,7 +107,7 @@ class Sender:
             raise error
         log.info("undeliverable", chat=prompt.chat_id, reason=str(error))
         async with self._db.begin() as tx:
-            await settle(tx, prompt, state="undeliverable", last_error=str(error))
+            await outbox.record_unreachable(tx, prompt, str(error))
             if prompt.pending_reply_id is not None:
                 await transitions.undeliverable(tx, prompt.pending_reply_id)
 
@@ -111,14 +116,6 @@ class Sender:
         if prompt.pending_reply_id is not None:
             outcome = {"kind": "incident", "message": reason}
             await transitions.answer(tx, prompt.pending_reply_id, outcome, None, None)
-
-    async def _migrate(self, prompt: Prompt, new_chat_id: int) -> None:
-        """New messages of the group go to its new id; those already sent live under the old one."""
-        async with self._db.begin() as tx:
-            moved = Prompt.chat_id == prompt.chat_id, Prompt.state == "queued"
-            await tx.execute(update(Prompt).where(*moved).values(chat_id=new_chat_id))
-            replies = PendingReply.chat_id == prompt.chat_id, PendingReply.state.in_(transitions.OPEN)
-            await tx.execute(update(PendingReply).where(*replies).values(chat_id=new_chat_id))
 
     async def change(self, prompt: Prompt) -> None:
         """Edit, close or take away one message, after whatever new waits for its chat."""
@@ -172,7 +169,7 @@ class Sender:
 
     async def _changed(self, prompt: Prompt) -> None:
         async with self._db.begin() as tx:
-            await settle(tx, prompt, state="sent" if prompt.state == "editing" else "retired")
+            await outbox.record_changed(tx, prompt)
 
 
 def _markup(content: Json, bot: SharedBot) -> Markup:
