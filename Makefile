@@ -1,0 +1,48 @@
+# `make help` lists what there is. Everything lives in .venv and .devstack of this checkout.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+ENGINE ?= camunda
+export ENGINE
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test lint clean lock browser
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18
+
+$(STAMP): requirements.lock setup.cfg
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Stepgram needs Python 3.11 or newer; name it: make PYTHON=python3.12 ..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
+	  || { echo "python -m venv failed; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "installing the pinned packages into .venv (a minute, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(STAMP) ## install everything into .venv
+
+demo: $(STAMP) ## the main job end to end, on real parts: prints the conversation and checks the result
+	@$(BIN)/python -m devstack.demo
+
+run: $(STAMP) ## the same stack for you: open the printed page, or give BOT_TOKEN of a real bot
+	@$(BIN)/python -m devstack.run
+
+test: $(STAMP) ## every test, with branch coverage
+	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+
+lint: $(STAMP) ## ruff, mypy and the import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --config setup.cfg
+
+lock: ## pin the packages anew
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv; }
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --extra dev setup.cfg -o requirements.lock
+
+clean: ## stop the development stack and remove what was built
+	@test ! -x $(BIN)/python || $(BIN)/python -m devstack down || true
+	@rm -rf .venv .devstack .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info build
