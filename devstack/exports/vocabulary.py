@@ -3,8 +3,9 @@
 CHAT_NAME = "Rust Berlin 🦀"
 
 FIRST_NAMES = (
-    "Anna", "Ben", "Chloé", "Dmitri", "Elif", "Farid", "Grace", "Håkon", "Inés", "Jürgen", "Katya", "Liam",
-    "Maja", "Noah", "Olga", "Priya", "Quentin", "Rosa", "Søren", "Tomasz", "Uma", "Valentina", "Wanjiru", "Zoë",
+    "Anna", "Ben", "Chloé", "Dmitri", "Elif", "Farid", "Grace", "Håkon", "Inés", "Jürgen", "Katya",
+    "Liam", "Maja", "Noah", "Olga", "Priya", "Quentin", "Rosa", "Søren", "Tomasz", "Uma", "Valentina",
+    "Wanjiru", "Zoë",
 )  # fmt: skip
 
 LAST_NAMES = (

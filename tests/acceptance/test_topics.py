@@ -1,6 +1,7 @@
 """Automated topics: a platform team's own functions, their errors, their end, and their memory."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ async def test_analysing_a_large_export_keeps_the_worker_small(world: World) -> 
     await world.start("worker1", "bot1")
     ada = await greeted(world)
     storage = Storage.from_settings(world.settings())
-    plan = ExportPlan(size_bytes=60_000_000)
+    plan = ExportPlan(size_bytes=int(os.environ.get("EXPORT_BYTES", "60_000_000")))
 
     async def chunks() -> Any:
         for chunk in export_chunks(plan):
@@ -142,7 +143,8 @@ async def test_analysing_a_large_export_keeps_the_worker_small(world: World) -> 
 
     await until(ended, "the analysis has ended", 120)
     assert (await world.variables(instance))["audit_messages"] > 100_000
-    assert peak_bytes < limit_bytes, f"{peak_bytes / 1e6:.0f} MB"
+    print(f"peak of the worker or its child: {peak_bytes / 1e6:.0f} MB")
+    assert peak_bytes < limit_bytes
 
 
 def _resident_bytes(process: psutil.Process) -> int:
