@@ -15,6 +15,9 @@ from shared.service import Services
 from shared.signing import derive_key, sign
 from shared.steps.conversation import Button, Draft
 
+ASK_TIMEOUT_S = 5.0
+"""How long an update, and the transaction around it, waits for Telegram or the engine to say something."""
+
 TOAST_LIMIT = 200
 """Characters of a callback answer."""
 

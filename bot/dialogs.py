@@ -5,7 +5,7 @@ from functools import cached_property
 
 from telegram import User
 
-from bot.context import Context
+from bot.context import ASK_TIMEOUT_S, Context
 from shared import outbox, texts, transitions
 from shared.db import Tx
 from shared.markup import escape_value, render_html
@@ -132,7 +132,9 @@ async def may_answer(context: Context, dialog: Dialog, user: User) -> bool:
         return user.id in step.allow
     if step.allow == "anyone":
         return True
-    administrators = await context.services.bot.get_chat_administrators(dialog.reply.chat_id)
+    administrators = await context.services.bot.get_chat_administrators(
+        dialog.reply.chat_id, read_timeout=ASK_TIMEOUT_S
+    )
     return any(each.user.id == user.id for each in administrators)
 
 

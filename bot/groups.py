@@ -13,7 +13,7 @@ from telegram import (
 from telegram.error import BadRequest, Forbidden
 
 from bot import dialogs
-from bot.context import Context
+from bot.context import ASK_TIMEOUT_S, Context
 from shared import models, outbox, people, starts, texts, transitions
 from shared.engine.values import to_engine
 from shared.errors import WorldError
@@ -35,9 +35,9 @@ async def membership_changed(context: Context) -> None:
         return
     chat, now = change.chat, change.new_chat_member
     present = now.status in PRESENT or bool(getattr(now, "is_member", False))
+    if present:
+        await outbox.reachable_again(context.tx, chat.id)
     if chat.type == Chat.PRIVATE:
-        if present:
-            await outbox.reachable_again(context.tx, chat.id)
         return
     await people.remember_group(context.tx, chat.id, chat.type, chat.title or "", is_member=present)
 
@@ -86,7 +86,7 @@ def _pick_keyboard() -> models.Json:
 async def picked(context: Context, chat_id: int) -> None:
     """The person picked a group with the button."""
     try:
-        chat = await context.services.bot.get_chat(chat_id)
+        chat = await context.services.bot.get_chat(chat_id, read_timeout=ASK_TIMEOUT_S)
     except (BadRequest, Forbidden):
         await context.say(texts.NOT_A_MEMBER)
         return
@@ -100,7 +100,9 @@ async def picked(context: Context, chat_id: int) -> None:
 async def _is_admin(context: Context, chat_id: int) -> bool:
     """Ask Telegram now whether the person is an administrator of a group."""
     try:
-        administrators = await context.services.bot.get_chat_administrators(chat_id)
+        administrators = await context.services.bot.get_chat_administrators(
+            chat_id, read_timeout=ASK_TIMEOUT_S
+        )
     except (BadRequest, Forbidden):
         return False
     return any(each.user.id == context.user.id for each in administrators)
@@ -185,8 +187,9 @@ async def _start(context: Context, group: models.Chat) -> None:
 async def _runs(context: Context, business_key: str) -> bool:
     """Whether the engine still runs the instance; where it cannot say, it is taken to run."""
     try:
-        return bool(await context.services.engine.active_instances(business_key, PROCESS))
-    except WorldError:
+        async with asyncio.timeout(ASK_TIMEOUT_S):
+            return bool(await context.services.engine.active_instances(business_key, PROCESS))
+    except (WorldError, TimeoutError):
         return True
 
 

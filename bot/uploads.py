@@ -189,10 +189,11 @@ class Uploader:
 
     async def _abandon(self, upload: Upload) -> None:
         """The step is over: the file goes as well."""
-        if upload.object_key is not None:
-            await self._services.storage.delete(upload.object_key)
         async with self._services.db.begin() as tx:
+            # First the claim: a late holder must not take away what the other one has stored as the answer.
             await settle(tx, upload, state="abandoned")
+            if upload.object_key is not None:
+                await self._services.storage.delete(upload.object_key)
 
     async def _say_once(self, upload: Upload, sentence: str) -> None:
         async with self._services.db.begin() as tx:

@@ -72,7 +72,7 @@ class Audit:
         self.chart = await admin.sees(where=_is_picture, step="Review the result", patience_s=60)
         await admin.sees("Comment for the record")
         await admin.say(self.comment)
-        await admin.sees("Publish the result", buttons=["Yes", "No"])
+        await admin.sees("May the result be published", buttons=["Yes", "No"])
         await admin.say("perhaps")
         await admin.sees("answer yes or no")
         await admin.say("yes")

@@ -1,9 +1,10 @@
-"""Waiting for a condition instead of for a time."""
+"""Waiting for a condition instead of for a time, and working meanwhile."""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 POLL_S = 0.05
 
@@ -20,3 +21,16 @@ async def look_until(
         if fits(found) or time.monotonic() > give_up:
             return found
         await asyncio.sleep(POLL_S)
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do endless work as long as the block runs. Raises what it failed by, once the block has ended."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        (ended,) = await asyncio.gather(task, return_exceptions=True)
+    if isinstance(ended, Exception):
+        raise ended

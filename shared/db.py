@@ -63,7 +63,7 @@ def _to_jsonb(value: Any) -> str:
 class Database:
     """The pool of one process. Transactions are opened by :meth:`begin` and are kept short."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 20) -> None:
         self.engine = create_async_engine(
             driver_url(url),
             pool_size=pool_size,
@@ -140,5 +140,7 @@ async def direct_connection(url: str) -> psycopg.AsyncConnection[tuple[object, .
         keepalives_idle=5,
         keepalives_interval=2,
         keepalives_count=3,
+        # The server notices a dead client as soon, and frees its advisory locks.
+        options="-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3",
         tcp_user_timeout=10_000,
     )

@@ -9,7 +9,6 @@ of each key can be taken.
 
 import asyncio
 import random
-import uuid
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +20,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from shared.db import Database, Tx
 from shared.engine.values import storable
-from shared.errors import AuthorError, StepgramError, WorldError
+from shared.errors import AuthorError, ConfigurationError, StepgramError, WorldError
 from shared.models import Queued
 from shared.wakeups import Wakeups
 
@@ -93,11 +92,12 @@ async def claim(tx: Tx, queue: Queue[Row], limit: int, claim_s: float) -> Sequen
     return sorted(taken.all(), key=lambda row: row.id)
 
 
-async def extend(tx: Tx, queue: Queue[Row], claims: Collection[uuid.UUID | None], claim_s: float) -> None:
+async def extend(tx: Tx, queue: Queue[Row], rows: Collection[Row], claim_s: float) -> None:
     """Hold rows for ``claim_s`` from now on; those whose claim is lost stay as they are."""
+    model = queue.model
     await tx.execute(
-        update(queue.model)
-        .where(queue.model.claim.in_(claims))
+        update(model)
+        .where(model.id.in_([row.id for row in rows]), model.claim.in_([row.claim for row in rows]))
         .values(due_at=func.now() + timedelta(seconds=claim_s))
         .execution_options(synchronize_session=False)
     )
@@ -169,9 +169,7 @@ class Loop(Generic[Row]):
                 continue
             try:
                 async with self._db.begin() as tx:
-                    await extend(
-                        tx, self._queue, [row.claim for row in self._running.values()], self._claim_s
-                    )
+                    await extend(tx, self._queue, list(self._running.values()), self._claim_s)
             except WorldError as error:
                 log.warning("claims cannot be extended", queue=self._queue.name, error=str(error))
 
@@ -222,7 +220,8 @@ class Loop(Generic[Row]):
 
     async def _failed(self, row: Row, error: Exception) -> None:
         queue = self._queue
-        world = isinstance(error, WorldError)
+        # A wrong setting is mended by an operator; until then its rows wait as for a world that is away.
+        world = isinstance(error, WorldError | ConfigurationError)
         final = isinstance(error, AuthorError) or (not world and row.attempts >= queue.max_attempts)
         values: dict[str, Any] = {"last_error": storable(f"{type(error).__name__}: {error}"[:2000])}
         if queue.poison is not None and final:
@@ -240,9 +239,10 @@ class Loop(Generic[Row]):
                 log.exception("unexpected error, again later", exc_info=error, again_in_s=round(wait_s, 2))
         try:
             async with self._db.begin() as tx:
-                await settle(tx, row, **values)
+                # First what hangs on the row: everybody locks a step before its prompts.
                 if "state" in values and self._on_poison is not None:
                     await self._on_poison(tx, row, str(error))
+                await settle(tx, row, **values)
         except LostClaim:
             log.info("claim lost while failing")
         except WorldError as second:

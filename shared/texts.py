@@ -22,6 +22,7 @@ OUTDATED = "This button is out of date. /tasks shows what waits for you."
 ALREADY_HERE = "That has been answered already."
 WITHDRAWN = "This step is no longer needed."
 EXPIRED_NOTE = "This step was taken back; no answer is needed any more."
+GIVEN_UP_NOTE = "This step cannot go on just now; the people who run the process have been told."
 NOTHING_OPEN = "Nothing is waiting for your answer right now. /tasks shows what is."
 SAVED_ENGINE_AWAY = (
     "Your answer is saved. The process engine does not answer just now; it will get it as soon as it does."

@@ -157,6 +157,14 @@ async def answer(tx: Tx, reply_id: int, outcome: Json, by: int | None, by_name: 
     return accepted
 
 
+async def give_up(tx: Tx, reply_id: int, reason: str) -> bool:
+    """The step cannot be asked: its prompts go, and the engine is told to make an incident of it."""
+    accepted = await answer(tx, reply_id, {"kind": "incident", "message": reason}, None, None)
+    if accepted:
+        await outbox.retire_all(tx, reply_id, render_html(texts.GIVEN_UP_NOTE))
+    return accepted
+
+
 async def completed(tx: Tx, reply: PendingReply, state: str = "completed") -> None:
     """The engine was told the outcome; ``state`` is completed, cancelled or failed.
 

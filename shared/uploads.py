@@ -39,4 +39,6 @@ async def note_key(tx: Tx, upload: Upload, object_key: str) -> None:
         update(Upload)
         .where(Upload.id == upload.id, Upload.claim == upload.claim)
         .values(object_key=object_key)
+        .execution_options(synchronize_session=False)
     )
+    upload.object_key = object_key

@@ -38,6 +38,7 @@ class AutomatedWorker:
         self._topics = {topic.name: topic for topic in topics}
         self.worker_id = f"stepgram-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         fetches = [TopicFetch(topic.name, lock_s=topic.lock_s, local_variables=False) for topic in topics]
+        self._stopping = False
         self._running: dict[asyncio.Task[None], FetchedTask] = {}
         self._fetcher = Fetcher(
             services.engine,
@@ -57,12 +58,16 @@ class AutomatedWorker:
 
     async def _cancel_late(self, stopping: asyncio.Event) -> None:
         await stopping.wait()
+        self._stopping = True  # what the pending poll still brings is given back at once
         if self._running:
             await asyncio.wait(list(self._running), timeout=STOP_AFTER_S)
         for running in list(self._running):
             running.cancel()
 
     async def _take(self, task: FetchedTask) -> None:
+        if self._stopping:
+            await self._give_back(task)
+            return
         running = asyncio.current_task()
         assert running is not None  # noqa: S101 - a coroutine always runs in a task
         self._running[running] = task

@@ -51,8 +51,10 @@ class Fetcher:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Fetch until ``stopping``, then wait for what is in hand; the caller bounds that wait."""
-        if self._topics:
-            await asyncio.gather(self._long_polls(stopping), self._quick_looks(stopping))
+        if not self._topics:
+            await stopping.wait()
+            return
+        await asyncio.gather(self._long_polls(stopping), self._quick_looks(stopping))
         await self.finish()
 
     async def finish(self) -> None:

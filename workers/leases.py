@@ -49,4 +49,4 @@ class Leases:
     async def _give_up(self, reply: PendingReply) -> None:
         message = f"activity {reply.activity_id!r}: the person behind chat {reply.chat_id} cannot be reached"
         async with self._services.db.begin() as tx:
-            await transitions.answer(tx, reply.id, {"kind": "incident", "message": message}, None, None)
+            await transitions.give_up(tx, reply.id, message)

@@ -41,13 +41,15 @@ class Parker:
     async def park(self, task: FetchedTask) -> None:
         """Park one task. The same task may come again at any time and meets its row."""
         with structlog.contextvars.bound_contextvars(task=task.id, activity=task.activity_id):
+            async with self._services.db.begin() as tx:
+                known = await transitions.by_task(tx, task.id)
+                parked = await self._again(tx, known) if known else None
             try:
-                step = await self._read(task)
+                parked = parked or await self._store(task, await self._read(task))
             except AuthorError as error:
                 await self._incident(task, str(error))
                 return
-            async with self._services.db.begin() as tx:
-                reply, waits = await self._store(tx, task, step)
+            reply, waits = parked
             if waits:
                 await self._lease(reply)
 
@@ -61,7 +63,9 @@ class Parker:
         return step
 
     async def _declared(self, task: FetchedTask, info: ActivityInfo) -> contract.Declared:
-        values: dict[str, Any] = {name: from_engine(raw) for name, raw in task.variables.items()}
+        # An activity without inputs has no scope of its own: what looks local to it is the process's.
+        local = task.variables if info.input_names else {}
+        values: dict[str, Any] = {name: from_engine(raw) for name, raw in local.items()}
         names = [name for name in info.input_names if name in values]
         # What was set on the step by other means than its diagram counts where it is a key or a typed item.
         names += sorted(name for name in values if name not in names and contract.is_item(name))
@@ -91,20 +95,30 @@ class Parker:
         worker_id = self._services.settings.worker_id
         await self._services.engine.failure(task.id, worker_id, message=reason, details=reason, retries=0)
 
-    async def _store(self, tx: Tx, task: FetchedTask, step: Step) -> tuple[PendingReply, bool]:
+    async def _again(self, tx: Tx, reply: PendingReply) -> tuple[PendingReply, bool] | None:
+        """The row of a task that came again, and whether it still waits; None if it is to be read as if new.
+
+        An answered step is never read anew: the inputs that would swallow its results are gone by then.
+        """
+        log.info("task came again", state=reply.state)
+        if reply.state in transitions.OPEN:
+            return reply, True
+        if reply.outcome is None or reply.outcome["kind"] == "incident":
+            return None
+        await transitions.complete_again(tx, reply.id)
+        return reply, False
+
+    async def _store(self, task: FetchedTask, step: Step) -> tuple[PendingReply, bool]:
         """The row of the task, and whether it still waits for somebody."""
         new = _new_reply(task, step)
-        reply, made = await transitions.park(tx, new, lease_due_s=UNSURE_LEASE_S)
-        if not made:
-            log.info("task came again", state=reply.state)
-            if reply.state in transitions.OPEN:
-                return reply, True
-            if reply.outcome is not None and reply.outcome["kind"] != "incident":
-                await transitions.complete_again(tx, reply.id)
-                return reply, False
-            if not await transitions.reopen(tx, reply.id, new, lease_due_s=UNSURE_LEASE_S):
-                return reply, False
-        await self._open(tx, reply.id, step)
+        async with self._services.db.begin() as tx:
+            reply, made = await transitions.park(tx, new, lease_due_s=UNSURE_LEASE_S)
+            if not made:
+                if again := await self._again(tx, reply):
+                    return again
+                if not await transitions.reopen(tx, reply.id, new, lease_due_s=UNSURE_LEASE_S):
+                    return reply, False
+            await self._open(tx, reply.id, step)
         return reply, not step.asks_nothing
 
     async def _open(self, tx: Tx, reply_id: int, step: Step) -> None:

@@ -55,10 +55,10 @@ class Withdrawal:
             await chores.rest(tx, chore, pause_s, cursor)
 
     async def _feed(self, cursor: str | None) -> str:
-        newest = datetime.fromisoformat(cursor) if cursor else datetime.now(UTC) - timedelta(hours=1)
+        newest = since = datetime.fromisoformat(cursor) if cursor else datetime.now(UTC) - timedelta(hours=1)
         ended: set[str] = set()
         for activity_type in OUTSIDE_TYPES:
-            for canceled in await self._engine.canceled_activities(activity_type, newest - OVERLAP):
+            for canceled in await self._engine.canceled_activities(activity_type, since - OVERLAP):
                 ended.add(canceled.id)
                 newest = max(newest, canceled.ended_at or newest)
         if ended:

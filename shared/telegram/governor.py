@@ -33,8 +33,8 @@ class Governor:
         self._chat_every_s = 1 / settings.chat_messages_per_s
         self._chat_burst = settings.chat_burst
         # In any minute a group gets its burst and what flows in meanwhile, together no more than allowed.
-        burst = min(self._chat_burst, settings.group_messages_per_min - 1)
-        self._group_every_s = 60 / (settings.group_messages_per_min - burst)
+        self._group_burst = min(self._chat_burst, settings.group_messages_per_min - 1)
+        self._group_every_s = 60 / (settings.group_messages_per_min - self._group_burst)
 
     def _chat_key(self, chat_id: int) -> str:
         return f"{self._bot_key}:{chat_id}"
@@ -45,14 +45,14 @@ class Governor:
         Raises:
             Later: there is none now; it names the seconds after which to ask again. Nothing was taken.
         """
-        every_s = self._group_every_s if chat_id < 0 else self._chat_every_s
+        is_group = chat_id < 0
         call = func.take_budget(
             self._bot_key,
             self._bot_every_s,
             BOT_BURST,
             self._chat_key(chat_id),
-            every_s,
-            self._chat_burst,
+            self._group_every_s if is_group else self._chat_every_s,
+            self._group_burst if is_group else self._chat_burst,
             cost,
             type_=Float,
         )
@@ -64,12 +64,13 @@ class Governor:
     async def halt(self, chat_id: int, seconds: float) -> None:
         """Stop every process from writing to a chat, as a 429 asks."""
         until = func.now() + timedelta(seconds=seconds)
+        longest = func.greatest(RateBucket.halted_until, until)
         statement = insert(RateBucket).values(
             key=self._chat_key(chat_id), arrival_at=func.now(), halted_until=until
         )
         async with self._db.begin() as tx:
             await tx.execute(
-                statement.on_conflict_do_update(index_elements=["key"], set_={"halted_until": until})
+                statement.on_conflict_do_update(index_elements=["key"], set_={"halted_until": longest})
             )
 
 

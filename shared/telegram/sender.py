@@ -59,9 +59,10 @@ class Sender:
         except ObjectMissing as error:
             raise AuthorError(f"the step shows a file that is not in the bucket: {error}") from error
         async with self._db.begin() as tx:
-            await outbox.record_sent(tx, prompt, message.message_id)
+            # Everybody locks a step before its prompts.
             if prompt.pending_reply_id is not None:
                 await transitions.posted(tx, prompt.pending_reply_id)
+            await outbox.record_sent(tx, prompt, message.message_id)
 
     async def _send(self, chat_id: int, content: Json) -> Message:
         markup = _markup(content, self._bot)
@@ -107,15 +108,14 @@ class Sender:
             raise error
         log.info("undeliverable", chat=prompt.chat_id, reason=str(error))
         async with self._db.begin() as tx:
-            await outbox.record_unreachable(tx, prompt, str(error))
             if prompt.pending_reply_id is not None:
                 await transitions.undeliverable(tx, prompt.pending_reply_id)
+            await outbox.record_unreachable(tx, prompt, str(error))
 
     async def incident(self, tx: Tx, prompt: Prompt, reason: str) -> None:
         """A message of a step that can never be sent makes the step an incident."""
         if prompt.pending_reply_id is not None:
-            outcome = {"kind": "incident", "message": reason}
-            await transitions.answer(tx, prompt.pending_reply_id, outcome, None, None)
+            await transitions.give_up(tx, prompt.pending_reply_id, reason)
 
     async def change(self, prompt: Prompt) -> None:
         """Edit, close or take away one message, after whatever new waits for its chat."""

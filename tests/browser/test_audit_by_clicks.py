@@ -61,7 +61,7 @@ async def review(chat: WebChat) -> None:
     await chat.sees("Comment for the record")
     await until_picture(chat)
     await chat.send("Healthy group")
-    await chat.sees("Publish the result")
+    await chat.sees("May the result be published")
     await chat.press("Yes")
     await chat.sees("Your decision?")
     await chat.press("Approve")
