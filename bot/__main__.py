@@ -1,5 +1,6 @@
 """`python -m bot`: receives updates, handles them, stores files, and tells the engine the answers."""
 
+import argparse
 import asyncio
 from collections.abc import Sequence
 from typing import Any
@@ -29,4 +30,9 @@ async def compose(services: Services, stopping: asyncio.Event) -> Sequence[Part]
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(
+        prog="python -m bot",
+        description=__doc__,
+        epilog="Settings are environment variables, see .env.example.",
+    ).parse_args()
     main("bot", compose)

@@ -101,7 +101,7 @@ def _status(options: argparse.Namespace) -> int:
         runs = record is not None and find(record) is not None
         running += runs
         word = "runs" if runs else "ended by itself" if record else "stopped"
-        pid, port = (str(record.pid), str(state.port(part))) if record and runs else ("", "")
+        pid, port = (str(record.pid), str(state.known_port(part) or "")) if record and runs else ("", "")
         table.add_row(part, word, pid, port, os.path.relpath(state.log_file(part)))
     Console().print(table)
     return 0 if running else 1

@@ -65,6 +65,10 @@ class State:
         """Give the port that is remembered for a part. Raises KeyError when none was claimed."""
         return self._ports[part]
 
+    def known_port(self, part: str) -> int | None:
+        """Give the port that is remembered for a part, or None: not every process listens."""
+        return self._ports.get(part)
+
     def claim_port(self, part: str) -> int:
         """Give the remembered port if it is still free, else remember a new one."""
         port = self._ports.get(part)

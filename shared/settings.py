@@ -16,7 +16,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
-    database_url: str = Field(description="PostgreSQL, postgresql://USER:PASSWORD@HOST:PORT/NAME")
+    database_url: str = Field(default="", description="PostgreSQL, postgresql://USER:PASSWORD@HOST:PORT/NAME")
     database_direct_url: str | None = Field(
         default=None, description="the same database past a transaction pooler, for LISTEN and leadership"
     )
@@ -58,7 +58,6 @@ class Settings(BaseSettings):
     undeliverable_after_s: float = Field(default=7 * 86_400, gt=0)
     automated_concurrency: int = Field(default=4, gt=0, description="automated steps at once in one process")
     upload_max_bytes: int = Field(default=20_000_000, gt=0, description="largest file the Bot API gives")
-    presign_expiry_s: int = Field(default=604_800, gt=0, le=604_800)
     messages_per_s: float = Field(default=30.0, gt=0, description="budget of the bot")
     chat_messages_per_s: float = Field(default=1.0, gt=0)
     chat_burst: int = Field(default=15, gt=0, description="messages to a chat at once, then its rate")
@@ -95,7 +94,7 @@ def load_settings() -> Settings:
         ConfigurationError: a variable is missing or malformed; the message names each.
     """
     try:
-        return Settings()  # type: ignore[call-arg]
+        return Settings()
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"

@@ -155,7 +155,9 @@ def taken(name: str | None, at: str) -> str:
 
 def megabytes(size_bytes: int) -> str:
     """A size for people."""
-    return f"{size_bytes / 1_000_000:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes} bytes"
+    if size_bytes >= 1_000_000:
+        return f"{size_bytes / 1_000_000:.1f} MB"
+    return f"{size_bytes / 1_000:.1f} kB" if size_bytes >= 1_000 else f"{size_bytes} bytes"
 
 
 def file_refused(reason: str, accept: tuple[str, ...], max_bytes: int) -> str:

@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 from devstack.sandbox.serve import running_sandbox
@@ -36,6 +37,8 @@ async def run(options: argparse.Namespace) -> None:
         host=options.host,
         port=options.port,
     ) as running:
+        # A database that outlives this sandbox must not meet its groups' ids again.
+        running.sandbox.first_group_id += int(time.time())
         if options.port_file is not None:
             await asyncio.to_thread(_write_port, options.port_file, running.url)
         sys.stdout.write(f"{running.url}\n")

@@ -49,6 +49,7 @@ class Sandbox:
 
     def __init__(self, files_dir: Path, tokens: Sequence[str] = (DEFAULT_TOKEN,)) -> None:
         files_dir.mkdir(parents=True, exist_ok=True)
+        self.first_group_id = FIRST_GROUP_ID
         self.clock = Clock()
         self.files = FileStore(files_dir, self.clock)
         self.limits = RateLimiter(self.clock)
@@ -108,7 +109,7 @@ class Sandbox:
 
     def free_group_id(self, chat_type: ChatType) -> int:
         """An id for a new group, of the shape that its type has at Telegram."""
-        number = FIRST_GROUP_ID + sum(not chat.is_private for chat in self.chats.values())
+        number = self.first_group_id + sum(not chat.is_private for chat in self.chats.values())
         return SUPERGROUP_BASE - number if chat_type is ChatType.SUPERGROUP else -number
 
     # messages

@@ -39,8 +39,8 @@ class Governor:
     def _chat_key(self, chat_id: int) -> str:
         return f"{self._bot_key}:{chat_id}"
 
-    async def take(self, chat_id: int, cost: float = 1) -> None:
-        """Take the budget of one message to a chat.
+    async def take(self, chat_id: int, cost: float = 1, *, spare: int = 0) -> None:
+        """Take the budget of one message to a chat, but leave it ``spare`` messages that could go at once.
 
         Raises:
             Later: there is none now; it names the seconds after which to ask again. Nothing was taken.
@@ -52,7 +52,7 @@ class Governor:
             BOT_BURST,
             self._chat_key(chat_id),
             self._group_every_s if is_group else self._chat_every_s,
-            self._group_burst if is_group else self._chat_burst,
+            max(1, (self._group_burst if is_group else self._chat_burst) - spare),
             cost,
             type_=Float,
         )

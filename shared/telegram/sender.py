@@ -27,6 +27,9 @@ from shared.telegram.governor import PAID, Governor
 log = structlog.get_logger(__name__)
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+SPARED = 5
+"""Messages at once that a change leaves to the replies of its chat, unless it is one itself."""
+
 PHOTO_LIMIT_BYTES = 10_000_000
 UPLOAD_LIMIT_BYTES = 50_000_000
 GONE = ("not found", "can't be edited", "can't be deleted", "not modified", "message_id_invalid")
@@ -124,7 +127,8 @@ class Sender:
             await self._changed(prompt)
             return
         await self._let_new_ones_pass(prompt.chat_id)
-        await self._governor.take(prompt.chat_id)
+        is_reply = prompt.state == "editing" and prompt.priority == outbox.REPLY
+        await self._governor.take(prompt.chat_id, spare=0 if is_reply else SPARED)
         try:
             await self._change(prompt, prompt.message_id)
         except TelegramError as error:
