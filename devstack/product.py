@@ -96,13 +96,15 @@ class Product:
         """Start a process without waiting for it; the size of its log before."""
         log = self.stack.state.log_file(name)
         since = len(log.read_text()) if log.exists() else 0
-        process = spawn([sys.executable, "-m", module, *arguments], {**self.env, **(settings or {})}, log)
+        mark = f"stack={self.stack.state.folder}"  # Python takes any -X, so ps shows whose process it is
+        argv = [sys.executable, "-X", mark, "-m", module, *arguments]
+        process = spawn(argv, {**self.env, **(settings or {})}, log)
         self.stack.state.record(
             ProcessRecord(
                 part=name,
                 pid=process.pid,
                 created=process.create_time(),
-                marker=module,
+                marker=mark,
                 stop_signal=signal.SIGTERM,
                 needs=["engine", "postgres", "s3", "telegram"],
             )
