@@ -116,10 +116,18 @@ class Completer:
         await self._incident(reply, str(error))
 
     async def _fault(self, reply: PendingReply, error: EngineFault) -> None:
-        """500: the step that follows cannot be entered; after a few tries an operator has to look."""
-        if reply.attempts < FAULTS_BEFORE_INCIDENT:
-            raise error
-        await self._incident(reply, str(error))
+        """500: the step that follows cannot be entered; after a few of these an operator has to look.
+
+        They are counted apart from the tries, most of which may have met an engine that was away.
+        """
+        outcome = reply.outcome or {}
+        faults = outcome.get("faults", 0) + 1
+        if faults >= FAULTS_BEFORE_INCIDENT:
+            await self._incident(reply, str(error))
+            return
+        async with self._services.db.begin() as tx:
+            await transitions.note_outcome(tx, reply, {**outcome, "faults": faults})
+        raise error
 
     async def _incident(self, reply: PendingReply, message: str) -> None:
         """An incident in the engine; the answer is kept, and raising the retries completes with it again."""

@@ -232,6 +232,8 @@ class Loop(Generic[Row]):
             wait_s = pause_s(row.attempts, queue.longest_pause_s) if asked_s is None else asked_s
             values["due_at"] = func.now() + timedelta(seconds=wait_s)
             values["attempts"] = row.attempts - 1 if isinstance(error, Later) else row.attempts
+            if wait_s < self._poll_s:  # a denied message is due in milliseconds, long before the next poll
+                asyncio.get_running_loop().call_later(wait_s + 0.01, self._event.set)
             if isinstance(error, WorldError):
                 level = log.debug if isinstance(error, Later) else log.warning
                 level("again later", error=str(error), again_in_s=round(wait_s, 2))

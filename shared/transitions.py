@@ -195,6 +195,12 @@ async def withdrawn(tx: Tx, reply_id: int, *, answered: bool = False) -> bool:
     return changed
 
 
+async def note_outcome(tx: Tx, reply: PendingReply, outcome: Json) -> None:
+    """Keep what happened while the engine was told, as long as the row is the caller's."""
+    mine = PendingReply.id == reply.id, PendingReply.claim == reply.claim
+    await tx.execute(update(PendingReply).where(*mine).values(outcome=outcome))
+
+
 async def complete_again(tx: Tx, reply_id: int) -> bool:
     """The engine handed out a task whose answer is kept here: it is told once more, nobody is asked."""
     changed = await _set(
@@ -202,6 +208,7 @@ async def complete_again(tx: Tx, reply_id: int) -> bool:
         reply_id,
         ("completed", "cancelled", "failed", "withdrawn"),
         state="answered",
+        outcome=PendingReply.outcome.op("-")("faults"),
         due_at=func.now(),
         attempts=0,
         claim=None,
