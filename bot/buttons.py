@@ -45,7 +45,7 @@ async def _of_step(context: Context, tap: Tap) -> None:
     if dialog is None:
         await _over(context, tap)
         return
-    if not await may_answer(context, dialog, context.user):
+    if dialog.reply.chat_id != context.chat_id or not await may_answer(context, dialog, context.user):
         context.toast(texts.NOT_YOURS, alert=True)
         return
     kind, number = tap.item[:1], tap.item[1:]
@@ -98,10 +98,17 @@ def _how_it_ended(reply: PendingReply | None) -> str:
     return texts.OUTDATED
 
 
+async def _gets_the_focus(context: Context, dialog: Dialog) -> bool:
+    """Open the step's dialog, so that texts are answers to it; if another one is open, say so."""
+    if await transitions.open_dialog(context.tx, dialog.reply.id, dialog.reply.chat_id):
+        return True
+    context.toast(texts.BUSY_WITH_ANOTHER, alert=True)
+    return False
+
+
 async def _open(context: Context, dialog: Dialog) -> None:
     """Answer: begin the form, unless another one is open in this chat."""
-    if not await transitions.open_dialog(context.tx, dialog.reply.id, dialog.reply.chat_id):
-        context.toast(texts.BUSY_WITH_ANOTHER, alert=True)
+    if not await _gets_the_focus(context, dialog):
         return
     await _accepted(context, dialog)
     await outbox.retire(context.tx, await outbox.of_reply(context.tx, dialog.reply.id))
@@ -116,8 +123,7 @@ async def _review(context: Context, dialog: Dialog, *, submit: bool) -> None:
         await _accepted(context, dialog)
         await dialog.finish(None, context.user.id, context.user.full_name)
         return
-    if not await transitions.open_dialog(context.tx, dialog.reply.id, dialog.reply.chat_id):
-        context.toast(texts.BUSY_WITH_ANOTHER, alert=True)
+    if not await _gets_the_focus(context, dialog):
         return
     await _accepted(context, dialog)
     await outbox.retire(context.tx, await outbox.of_reply(context.tx, dialog.reply.id))
@@ -139,6 +145,8 @@ async def _choose(context: Context, dialog: Dialog, index: int, option: str) -> 
             context.toast(texts.OUTDATED)
             return
         kept = read_answer(ask, options[int(option)].value)
+    if not await _gets_the_focus(context, dialog):
+        return
     await _accepted(context, dialog)
     await dialog.take(index, kept, context.user.id, context.user.full_name)
 

@@ -103,7 +103,7 @@ async def _tasks(context: Context) -> None:
     if not context.is_private:
         await context.say(texts.GROUPS_IN_PRIVATE)
         return
-    waiting = await transitions.open_in_chat(context.tx, context.chat_id, context.user.id)
+    waiting = await transitions.open_in_chat(context.tx, context.chat_id)
     rows = [
         [
             context.button(
@@ -129,7 +129,7 @@ async def _cancel(context: Context) -> None:
         await context.say(texts.GROUPS_IN_PRIVATE)
         return
     rows = []
-    for reply in await transitions.open_in_chat(context.tx, context.chat_id, context.user.id):
+    for reply in await transitions.open_in_chat(context.tx, context.chat_id):
         step = _step(reply)
         if reply.dialog_open and reply.answers:
             rows.append([context.button(texts.BUTTON_LEAVE.format(title=_title(step)), "cl", reply.id)])

@@ -95,7 +95,9 @@ class Completer:
             return
         log.info("withdrawn before its answer arrived", reply=reply.id)
         async with self._services.db.begin() as tx:
-            await transitions.withdrawn(tx, reply.id, answered=True)
+            if await transitions.withdrawn(tx, reply.id, answered=True) and reply.answered_by is not None:
+                draft = Draft("notice", render_html(texts.TOO_LATE))
+                await outbox.post(tx, reply.chat_id, [draft], priority=outbox.REPLY)
 
     async def _refused(self, reply: PendingReply, error: EngineRejected) -> None:
         """400: what the task says of itself decides whether to wait, to lock it, or to give up."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from telegram import User
+from telegram import Message, User
 
 from bot.context import ASK_TIMEOUT_S, Context
 from shared import outbox, texts, transitions
@@ -146,10 +146,26 @@ async def target(context: Context) -> tuple[Dialog | None, int | None]:
         item = str(prompt.content.get("item") or "") if prompt else ""
         if prompt and prompt.pending_reply_id is not None and item.startswith("q"):
             return await open_dialog(context, prompt.pending_reply_id), int(item[1:])
+        if prompt is None and not context.is_private:
+            return await _behind_unknown_copy(context, message.reply_to_message)
     if not context.is_private:
         return None, None
     reply_id = await transitions.dialog_of_chat(context.tx, context.chat_id)
     dialog = None if reply_id is None else await open_dialog(context, reply_id)
+    return dialog, None if dialog is None else dialog.next_ask
+
+
+async def _behind_unknown_copy(context: Context, replied: Message) -> tuple[Dialog | None, int | None]:
+    """A reply to a message of ours that no row knows: a copy of the one question that waits in this group."""
+    if replied.from_user is None or replied.from_user.id != context.services.settings.bot_id:
+        return None, None
+    waiting = [
+        each for each in await transitions.open_in_chat(context.tx, context.chat_id) if each.dialog_open
+    ]
+    if len(waiting) != 1:
+        return None, None
+    await outbox.adopt(context.tx, context.chat_id, replied.message_id, waiting[0].id)
+    dialog = await open_dialog(context, waiting[0].id)
     return dialog, None if dialog is None else dialog.next_ask
 
 
@@ -159,6 +175,9 @@ async def text_received(context: Context, text: str) -> None:
     if dialog is None or index is None:
         if context.is_private:
             await context.say(texts.ALREADY_HERE if index is not None else texts.NOTHING_OPEN)
+        return
+    if context.message.sender_chat is not None:
+        await context.say(texts.ANONYMOUS_ADMIN)
         return
     if not await may_answer(context, dialog, context.user):
         return

@@ -91,6 +91,15 @@ async def _message(context: Context, message: Message) -> None:
         await uploads.received(context)
     elif message.text is not None:
         await dialogs.text_received(context, message.text)
+    elif context.is_private and _is_said_by_a_person(message):
+        await context.say(texts.SEND_SOMETHING_ELSE)
+
+
+def _is_said_by_a_person(message: Message) -> bool:
+    """Whether it is something that somebody sent, and no news of the chat such as a pinned message."""
+    return any(
+        (message.sticker, message.contact, message.location, message.poll, message.dice, message.video_note)
+    )
 
 
 async def _apologise(context: Context) -> None:

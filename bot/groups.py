@@ -196,7 +196,7 @@ async def _runs(context: Context, business_key: str) -> bool:
 async def _go_on(context: Context, group: models.Chat) -> None:
     """Show again what waits in the running instance."""
     business_key = f"import_{group.chat_id}_{context.user.id}"
-    waiting = await transitions.open_in_chat(context.tx, context.chat_id, context.user.id)
+    waiting = await transitions.open_in_chat(context.tx, context.chat_id)
     mine = [reply for reply in waiting if reply.business_key == business_key]
     await context.menu(texts.HERE_IT_IS if mine else texts.NOTHING_WAITS_THERE)
     for reply in mine:

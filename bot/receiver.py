@@ -64,6 +64,7 @@ class Poller:
         settings = services.settings
         base = settings.telegram_api_url.rstrip("/")
         self._url = f"{base}/bot{settings.bot_token.get_secret_value()}/getUpdates"
+        self._failures = 0
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Try to lead, and poll while leading, until ``stopping``."""
@@ -78,17 +79,15 @@ class Poller:
 
     async def _lead_for_ever(self) -> None:
         settings = self._services.settings
-        failures = 0
         while True:
             try:
                 async with await direct_connection(
                     settings.database_direct_url or settings.database_url
                 ) as held:
                     await self._lead(held)
-                failures = 0
             except (psycopg.Error, WorldError, TimeoutError) as error:
-                failures += 1
-                wait_s = getattr(error, "retry_after_s", None) or pause_s(failures, 15)
+                self._failures += 1
+                wait_s = getattr(error, "retry_after_s", None) or pause_s(self._failures, 15)
                 log.warning("cannot receive", error=str(error), again_in_s=round(wait_s, 1))
                 await asyncio.sleep(wait_s)
 
@@ -109,6 +108,7 @@ class Poller:
                     await inbox.store(tx, self._services.settings.bot_id, updates)
                 numbers = [each["update_id"] for each in updates if inbox.is_update(each)]
                 offset = max(numbers) + 1 if numbers else offset
+                self._failures = 0
 
     async def _delete_webhook(self) -> None:
         try:
@@ -123,7 +123,7 @@ class Poller:
         try:
             response = await http.post(self._url, json=body)
             answer = response.json()
-        except (httpx.HTTPError, json.JSONDecodeError) as error:
+        except (httpx.HTTPError, ValueError, RecursionError) as error:
             raise TelegramUnavailable(f"getUpdates: {type(error).__name__}") from error
         if isinstance(answer, dict) and answer.get("ok") and isinstance(answer.get("result"), list):
             return list(answer["result"])
@@ -189,7 +189,7 @@ class Webhook:
                 return PlainTextResponse("too large", status_code=413)
         try:
             update = json.loads(bytes(body))
-        except ValueError:
+        except (ValueError, RecursionError):
             return PlainTextResponse("not JSON", status_code=400)
         if not inbox.is_update(update):
             return PlainTextResponse("not an update", status_code=400)

@@ -6,7 +6,7 @@ import structlog
 
 from shared import outbox, people, starts, texts
 from shared.db import Tx, notify
-from shared.engine.errors import EngineRejected, NotFound, UserIdRefused
+from shared.engine.errors import EngineFault, EngineRejected, NotFound, UserIdRefused
 from shared.errors import AuthorError
 from shared.markup import render_html
 from shared.models import Person, ProcessStart
@@ -16,6 +16,9 @@ from shared.steps.conversation import Draft
 from shared.transitions import FETCH_SIGNAL
 
 log = structlog.get_logger(__name__)
+
+
+FAULTS_BEFORE_GIVING_UP = 4
 
 
 class Starter:
@@ -40,7 +43,10 @@ class Starter:
                 if running
                 else await engine.start_process(row.definition_key, row.business_key, row.variables)
             )
-        except (NotFound, EngineRejected) as error:
+        except (NotFound, EngineRejected, EngineFault) as error:
+            # A 500 may be a moment's; one that stays is the diagram's, and the person must be free to go on.
+            if isinstance(error, EngineFault) and row.attempts < FAULTS_BEFORE_GIVING_UP:
+                raise
             raise AuthorError(f"process {row.definition_key!r} cannot be started: {error}") from error
         async with self._services.db.begin() as tx:
             await settle(tx, row, state="started", process_instance_id=instance_id)

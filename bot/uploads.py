@@ -12,7 +12,7 @@ from bot.dialogs import Dialog
 from shared import outbox, texts, transitions, uploads
 from shared.db import Tx
 from shared.engine.values import to_engine
-from shared.errors import WorldError
+from shared.errors import ConfigurationError, WorldError
 from shared.files import HEAD_BYTES, FileRefused, check_declared, check_file
 from shared.markup import render_html
 from shared.models import Json, PendingReply, Upload
@@ -132,7 +132,7 @@ class Uploader:
         except FileGone as error:
             log.warning("a file is gone", reason=str(error))
             await self._refuse(upload, texts.FILE_GONE)
-        except WorldError:
+        except (WorldError, ConfigurationError):
             await self._say_once(upload, texts.STORAGE_AWAY)
             raise
         else:

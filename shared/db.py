@@ -28,6 +28,18 @@ CHANNEL = "stepgram"
 """The one NOTIFY channel; its payload is the name of a queue or of a signal."""
 
 
+DEAD_PEER: dict[str, Any] = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+"""A database host that is gone without a word is noticed in seconds."""
+
+SESSION_OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=60000 -c lock_timeout=20000"
+"""A process that stands still loses its locks, and nobody waits for one for ever."""
+
+
 class DatabaseUnavailable(WorldError):
     """The database does not answer, or closed the connection."""
 
@@ -63,15 +75,18 @@ def _to_jsonb(value: Any) -> str:
 class Database:
     """The pool of one process. Transactions are opened by :meth:`begin` and are kept short."""
 
-    def __init__(self, url: str, *, pool_size: int = 20) -> None:
+    def __init__(self, url: str, *, pool_size: int = 20, behind_pooler: bool = False) -> None:
+        # A transaction pooler takes no options, and loses server-side prepared statements.
+        options = {} if behind_pooler else {"options": SESSION_OPTIONS}
         self.engine = create_async_engine(
             driver_url(url),
             pool_size=pool_size,
             max_overflow=0,
             pool_pre_ping=True,
             json_serializer=_to_jsonb,
-            # A transaction pooler such as PgBouncer loses server-side prepared statements.
-            connect_args={"prepare_threshold": None, "connect_timeout": 10, "options": "-c timezone=UTC"},
+            # What people said and who they are must not reach a log by way of an error's text.
+            hide_parameters=True,
+            connect_args={"prepare_threshold": None, "connect_timeout": 10, **DEAD_PEER, **options},
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
@@ -137,10 +152,8 @@ async def direct_connection(url: str) -> psycopg.AsyncConnection[tuple[object, .
         libpq_url(url),
         autocommit=True,
         connect_timeout=10,
-        keepalives_idle=5,
-        keepalives_interval=2,
-        keepalives_count=3,
         # The server notices a dead client as soon, and frees its advisory locks.
-        options="-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3",
-        tcp_user_timeout=10_000,
+        options="-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+        " -c idle_session_timeout=60000",
+        **DEAD_PEER,
     )

@@ -54,6 +54,7 @@ class Queued(Base):
     due_at: Mapped[datetime] = mapped_column(server_default=func.now())
     claim: Mapped[uuid.UUID | None]
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    lapses: Mapped[int] = mapped_column(server_default=text("0"))
     last_error: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -176,7 +176,11 @@ async def record_sent(tx: Tx, prompt: Prompt, message_id: int) -> None:
         )
         .returning(Prompt.state)
     )
-    if await tx.scalar(statement) not in {"sent", None}:
+    recorded = await tx.scalar(statement)
+    if recorded is None:
+        # Sent twice: the row knows the other copy, so this one gets a row of its own and loses its buttons.
+        await adopt(tx, prompt.chat_id, message_id, prompt.pending_reply_id)
+    if recorded != "sent":
         await notify(tx, CHANGES.name)
     await notify(tx, SENDING.name)
 

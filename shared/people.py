@@ -37,8 +37,8 @@ async def meet(
     again: dict[str, Any] = dict(values)
     news = [getattr(Person, name).is_distinct_from(value) for name, value in values.items()]
     if wants_engine_user:
-        again["state"] = case((Person.state == "none", "queued"), else_=Person.state)
-        news.append(Person.state == "none")
+        again["state"] = case((Person.state.in_(("none", "refused")), "queued"), else_=Person.state)
+        news.append(Person.state.in_(("none", "refused")))  # the whitelist may have been mended
     # Most updates bring no news, and then nothing is written.
     await tx.execute(
         statement.on_conflict_do_update(index_elements=["user_id"], set_=again, where=or_(*news))

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any, Generic, TypeVar, cast
 
 import structlog
-from sqlalchemy import CursorResult, and_, exists, func, select, update
+from sqlalchemy import CursorResult, and_, case, exists, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from shared.db import Database, Tx
@@ -33,8 +33,16 @@ class LostClaim(StepgramError):
     """The claim lapsed and somebody else has the row now; what this holder did is rolled back."""
 
 
+class DiedOften(StepgramError):
+    """Whoever takes this row does not come back; it is set aside before it takes every process along."""
+
+
 class Later(WorldError):
     """Not now: the row is due again after ``retry_after_s``, and this does not count as a failed attempt."""
+
+
+MAX_LAPSES = 5
+"""Claims of one row that may lapse in a row before it is set aside."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,8 @@ async def claim(tx: Tx, queue: Queue[Row], limit: int, claim_s: float) -> Sequen
             due_at=func.now() + timedelta(seconds=claim_s),
             claim=func.gen_random_uuid(),
             attempts=model.attempts + 1,
+            # A claim that was never given back: its holder died or stands still.
+            lapses=case((model.claim.is_(None), 0), else_=model.lapses + 1),
         )
         .returning(model)
     )
@@ -212,6 +222,8 @@ class Loop(Generic[Row]):
     async def _run_one(self, row: Row) -> None:
         with structlog.contextvars.bound_contextvars(queue=self._queue.name, row=row.id):
             try:
+                if row.lapses >= MAX_LAPSES and self._queue.poison is not None:
+                    raise DiedOften(f"{row.lapses} processes died or stood still while they handled it")  # noqa: TRY301
                 await self._handle(row)
             except LostClaim as error:
                 log.info("claim lost", reason=str(error))
@@ -222,7 +234,9 @@ class Loop(Generic[Row]):
         queue = self._queue
         # A wrong setting is mended by an operator; until then its rows wait as for a world that is away.
         world = isinstance(error, WorldError | ConfigurationError)
-        final = isinstance(error, AuthorError) or (not world and row.attempts >= queue.max_attempts)
+        final = isinstance(error, AuthorError | DiedOften) or (
+            not world and row.attempts >= queue.max_attempts
+        )
         values: dict[str, Any] = {"last_error": storable(f"{type(error).__name__}: {error}"[:2000])}
         if queue.poison is not None and final:
             log.error("set aside", reason=str(error), attempts=row.attempts, exc_info=error)

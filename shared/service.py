@@ -70,7 +70,13 @@ class Services:
 
     def senders(self) -> list[Loop[Prompt]]:
         """The loops that send the outbox; every process runs them."""
-        sender = Sender(self.db, self.bot, self.storage, self.governor)
+        sender = Sender(
+            self.db,
+            self.bot,
+            self.storage,
+            self.governor,
+            undeliverable_after_s=self.settings.undeliverable_after_s,
+        )
         return [
             self.loop(outbox.SENDING, sender.send, concurrency=8, on_poison=sender.incident),
             self.loop(outbox.CHANGES, sender.change, concurrency=4),
@@ -81,7 +87,7 @@ class Services:
 async def services(settings: Settings) -> AsyncIterator[Services]:
     """Everything that a worker or a bot process holds, opened and closed together."""
     async with contextlib.AsyncExitStack() as stack:
-        db = Database(settings.database_url)
+        db = Database(settings.database_url, behind_pooler=settings.database_direct_url is not None)
         stack.push_async_callback(db.aclose)
         engine = await stack.enter_async_context(EngineClient.from_settings(settings))
         governor = Governor(db, settings)
@@ -120,6 +126,9 @@ async def run_parts(parts: Sequence[Part], stopping: asyncio.Event) -> None:
     stopping.set()
     await stop
     _, late = await asyncio.wait(tasks, timeout=STOP_LIMIT_S)
+    for task in tasks:
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a part of the process failed", exc_info=error)
     if late:
         # A thread in a blocking library cannot be cancelled; what it holds lapses like a dead process's.
         log.warning("not everything in hand could be finished", parts=len(late))

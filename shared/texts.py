@@ -23,6 +23,8 @@ ALREADY_HERE = "That has been answered already."
 WITHDRAWN = "This step is no longer needed."
 EXPIRED_NOTE = "This step was taken back; no answer is needed any more."
 GIVEN_UP_NOTE = "This step cannot go on just now; the people who run the process have been told."
+TOO_LATE = "Your answer came too late: the process had already taken this step back."
+SEND_SOMETHING_ELSE = "I can take texts, files and taps on buttons. /tasks shows what waits for you."
 NOTHING_OPEN = "Nothing is waiting for your answer right now. /tasks shows what is."
 SAVED_ENGINE_AWAY = (
     "Your answer is saved. The process engine does not answer just now; it will get it as soon as it does."

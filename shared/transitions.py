@@ -130,10 +130,20 @@ async def posted(tx: Tx, reply_id: int) -> bool:
     return await _set(tx, reply_id, ("parked", "undeliverable"), state="posted", undeliverable_since=None)
 
 
-async def undeliverable(tx: Tx, reply_id: int) -> bool:
-    """The person has blocked the bot or never started it; the step stays parked and waits for them."""
+async def undeliverable(tx: Tx, reply_id: int, *, give_up_after_s: float = 7 * 86_400) -> bool:
+    """The person has blocked the bot or never started it; the step stays parked and waits for them.
+
+    Its lease is due when they have had ``give_up_after_s``, and then it is given up.
+    """
     since = func.coalesce(PendingReply.undeliverable_since, func.now())
-    return await _set(tx, reply_id, ("parked", "posted"), state="undeliverable", undeliverable_since=since)
+    return await _set(
+        tx,
+        reply_id,
+        ("parked", "posted"),
+        state="undeliverable",
+        undeliverable_since=since,
+        due_at=func.least(PendingReply.due_at, since + timedelta(seconds=give_up_after_s)),
+    )
 
 
 async def answer(tx: Tx, reply_id: int, outcome: Json, by: int | None, by_name: str | None) -> bool:
@@ -255,14 +265,10 @@ async def lease_due(tx: Tx, reply_id: int, *, due_s: float) -> bool:
     return await _set(tx, reply_id, OPEN, due_at=func.now() + timedelta(seconds=due_s))
 
 
-async def open_in_chat(tx: Tx, chat_id: int, user_id: int | None = None) -> Sequence[PendingReply]:
-    """The open steps of a chat, oldest first; with ``user_id`` also those of groups that name the person."""
-    mine = PendingReply.chat_id == chat_id
-    if user_id is not None:
-        mine = mine | (PendingReply.recipient_id == user_id)
-    found = await tx.scalars(
-        select(PendingReply).where(mine, PendingReply.state.in_(OPEN)).order_by(PendingReply.id).limit(50)
-    )
+async def open_in_chat(tx: Tx, chat_id: int) -> Sequence[PendingReply]:
+    """The open steps of a chat, oldest first, at most fifty."""
+    here = PendingReply.chat_id == chat_id, PendingReply.state.in_(OPEN)
+    found = await tx.scalars(select(PendingReply).where(*here).order_by(PendingReply.id).limit(50))
     return found.all()
 
 
@@ -291,10 +297,10 @@ async def open_or_answered(tx: Tx, after_id: int, limit: int) -> Sequence[Pendin
 
 
 async def of_activities(tx: Tx, instance_ids: Sequence[str]) -> Sequence[PendingReply]:
-    """The open or answered rows of activity instances: candidates of a withdrawal."""
+    """The open rows of activity instances: candidates of a withdrawal. Of the others the completer knows."""
     found = await tx.scalars(
         select(PendingReply).where(
-            PendingReply.activity_instance_id.in_(instance_ids), PendingReply.state.in_((*OPEN, "answered"))
+            PendingReply.activity_instance_id.in_(instance_ids), PendingReply.state.in_(OPEN)
         )
     )
     return found.all()

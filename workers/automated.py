@@ -2,15 +2,18 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import secrets
 import socket
 
 import structlog
 
-from shared.engine.results import library_task, outcome_of, report
+from shared.engine.errors import EngineFault, EngineUnavailable, OptimisticLocking, TaskGone
+from shared.engine.results import Outcome, library_task, outcome_of, report
 from shared.engine.task_records import FetchedTask, LockOutcome, TopicFetch
-from shared.errors import AuthorError, WorldError
+from shared.errors import AuthorError, StepgramError, WorldError
+from shared.queues import pause_s
 from shared.service import Services
 from workers.fetcher import Fetcher
 from workers.registry import Automated
@@ -24,6 +27,14 @@ RETRIES = 3
 RETRY_PAUSE_S = 10.0
 STOP_AFTER_S = 2.0
 """How long running functions may go on after a stop was asked; then they are cancelled and unlocked."""
+
+
+FAULTS_BEFORE_INCIDENT = 4
+"""How often the engine may fail at what follows a task before an operator has to look."""
+
+
+class CannotGoOn(StepgramError):
+    """The function is done and the engine cannot enter what follows."""
 
 
 class LostTask(Exception):
@@ -87,16 +98,15 @@ class AutomatedWorker:
                 log.info("given back", task=task.id)
 
     async def _run(self, task: FetchedTask, topic: Automated) -> None:
-        engine = self._services.engine
         external = library_task(task)
         tools = Tools(self._services.storage, self._services.db, task.id)
         try:
             async with self._heartbeat(task, topic):
-                result = await topic.run(external, tools)
-            await report(engine, task, outcome_of(result, topic.name))
+                outcome = outcome_of(await topic.run(external, tools), topic.name)
+                await self._report(task, outcome)
         except LostTask:
             log.warning("the task is no longer ours")
-        except AuthorError as error:
+        except (AuthorError, CannotGoOn) as error:
             await self._failure(task, error, retries=0)
         except WorldError as error:
             log.warning("again later", error=str(error))
@@ -104,6 +114,24 @@ class AutomatedWorker:
         except Exception as error:
             log.exception("the topic's function failed", topic=topic.name)
             await self._failure(task, error, retries=(task.retries or RETRIES + 1) - 1)
+
+    async def _report(self, task: FetchedTask, outcome: Outcome) -> None:
+        """Tell the engine what the function did, until it knows: the work itself is not done again."""
+        for attempt in itertools.count(1):
+            try:
+                await report(self._services.engine, task, outcome)
+            except TaskGone:
+                if attempt > 1:
+                    return  # an earlier try whose answer was lost had done it
+                raise LostTask from None
+            except EngineFault as error:
+                if attempt >= FAULTS_BEFORE_INCIDENT:
+                    raise CannotGoOn(f"done, but the process cannot go on: {error}") from error
+            except (OptimisticLocking, EngineUnavailable) as error:
+                log.warning("the engine does not take the result yet", error=str(error))
+            else:
+                return
+            await asyncio.sleep(pause_s(attempt, 10))
 
     async def _failure(self, task: FetchedTask, error: Exception, *, retries: int) -> None:
         message = f"{task.topic}: {error}"

@@ -38,7 +38,8 @@ class Leases:
             if held is LockOutcome.HELD:
                 due_s = renewal_s(settings.lease_s)
                 if reply.undeliverable_since:
-                    due_s = min(due_s, settings.undeliverable_after_s)
+                    left = reply.undeliverable_since + limit - datetime.now(UTC)
+                    due_s = min(due_s, max(left.total_seconds(), 0) + 0.1)
                 await transitions.leased(tx, reply, due_s=due_s)
             elif held is LockOutcome.GONE:
                 log.info("withdrawn", reply=reply.id)

@@ -58,6 +58,10 @@ class Parker:
         declared = await self._declared(task, info)
         topic = self._topics[task.topic]
         step = contract.read_step(declared, needs_file=topic.needs_file, may_ask=topic.may_ask)
+        if any(ask.public for ask in step.asks) and not self._services.settings.r2_public_url:
+            raise AuthorError(
+                f"activity {task.activity_id!r}: public=true needs R2_PUBLIC_URL, and it is not set"
+            )
         if not step.title and not step.asks_nothing:
             step = step.model_copy(update={"title": info.name or ""})
         return step

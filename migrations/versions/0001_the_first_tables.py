@@ -66,6 +66,7 @@ def upgrade() -> None:
         ),
         sa.Column("claim", sa.Uuid(), nullable=True),
         sa.Column("attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("lapses", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column(
             "created_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False
@@ -93,14 +94,17 @@ def upgrade() -> None:
         sa.Column("process_definition_key", sa.Text(), nullable=False),
         sa.Column("business_key", sa.Text(), nullable=True),
         sa.Column("tenant_id", sa.Text(), nullable=True),
-        sa.Column("step", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("step", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
         sa.Column("chat_id", sa.BigInteger(), nullable=False),
         sa.Column("recipient_id", sa.BigInteger(), nullable=True),
         sa.Column(
-            "answers", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
+            "answers",
+            postgresql.JSONB(none_as_null=True, astext_type=sa.Text()),
+            server_default=sa.text("'{}'"),
+            nullable=False,
         ),
         sa.Column("dialog_open", sa.Boolean(), server_default=sa.text("false"), nullable=False),
-        sa.Column("outcome", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("outcome", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.Column("answered_by", sa.BigInteger(), nullable=True),
         sa.Column("answered_by_name", sa.Text(), nullable=True),
         sa.Column("answered_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
@@ -113,6 +117,7 @@ def upgrade() -> None:
         ),
         sa.Column("claim", sa.Uuid(), nullable=True),
         sa.Column("attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("lapses", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column(
             "created_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False
@@ -169,6 +174,7 @@ def upgrade() -> None:
         ),
         sa.Column("claim", sa.Uuid(), nullable=True),
         sa.Column("attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("lapses", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column(
             "created_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False
@@ -188,7 +194,7 @@ def upgrade() -> None:
         "process_starts",
         sa.Column("definition_key", sa.Text(), nullable=False),
         sa.Column("business_key", sa.Text(), nullable=False),
-        sa.Column("variables", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("variables", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
         sa.Column("requested_by", sa.BigInteger(), nullable=False),
         sa.Column("process_instance_id", sa.Text(), nullable=True),
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -198,6 +204,7 @@ def upgrade() -> None:
         ),
         sa.Column("claim", sa.Uuid(), nullable=True),
         sa.Column("attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("lapses", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column(
             "created_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False
@@ -233,7 +240,7 @@ def upgrade() -> None:
         sa.Column("bot_id", sa.BigInteger(), nullable=False),
         sa.Column("update_id", sa.BigInteger(), nullable=False),
         sa.Column("order_key", sa.Text(), nullable=False),
-        sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("payload", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column(
@@ -241,6 +248,7 @@ def upgrade() -> None:
         ),
         sa.Column("claim", sa.Uuid(), nullable=True),
         sa.Column("attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("lapses", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column(
             "created_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False
@@ -269,7 +277,7 @@ def upgrade() -> None:
         sa.Column("dedupe_key", sa.Text(), nullable=True),
         sa.Column("chat_id", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("content", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("content", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
         sa.Column("priority", sa.BigInteger(), server_default=sa.text("1"), nullable=False),
         sa.Column("message_id", sa.BigInteger(), nullable=True),
         sa.Column("sent_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
@@ -280,6 +288,7 @@ def upgrade() -> None:
         ),
         sa.Column("claim", sa.Uuid(), nullable=True),
         sa.Column("attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("lapses", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column(
             "created_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False
@@ -341,6 +350,7 @@ def upgrade() -> None:
         ),
         sa.Column("claim", sa.Uuid(), nullable=True),
         sa.Column("attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("lapses", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("last_error", sa.Text(), nullable=True),
         sa.Column(
             "created_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False

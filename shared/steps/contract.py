@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import regex
+
 from shared.errors import AuthorError
 from shared.markup import Rich
 from shared.steps import fields
@@ -149,7 +151,8 @@ def read_step(declared: Declared, *, needs_file: bool = False, may_ask: bool = T
         asks=tuple(asks),
         actions=tuple(actions),
         review=reading.flag("review", default=False),
-        cancellable=reading.flag("cancellable", default=False),
+        # Whoever says what a cancellation throws wants the step to be cancellable.
+        cancellable=reading.flag("cancellable", default=bool(reading.get("on_cancel"))),
         on_cancel=reading.get("on_cancel") or None,
         local_results=declared.local_results,
     )
@@ -298,8 +301,8 @@ def _check_field(reading: _Reading, ask: Ask) -> Ask:
         reading.complain(f"{ask.name}.options", "a choice without options", "give a|b|c or a list variable")
     if ask.pattern is not None:
         try:
-            re.compile(ask.pattern)
-        except re.error as error:
+            regex.compile(ask.pattern)
+        except regex.error as error:
             reading.complain(
                 f"{ask.name}.pattern", f"found {ask.pattern!r}", f"no regular expression: {error}"
             )
@@ -363,6 +366,10 @@ def _check_whole(reading: _Reading, step: Step, *, needs_file: bool, may_ask: bo
     names = step.result_names()
     for name in sorted({name for name in names if names.count(name) > 1}):
         reading.complain(name, "two results have this name", "give the field another one")
+    if step.thread_id == 1:
+        reading.complain(
+            "thread", "found 1", "Telegram refuses the general topic by its number; leave it out"
+        )
     codes = reading.declared.caught_codes
     if step.on_cancel and codes is not None and step.on_cancel not in codes:
         reading.complain(

@@ -62,7 +62,7 @@ class Draft:
             ]
             markup = {"inline_keyboard": keyboard}
         elif self.force_reply:
-            markup = {"force_reply": True, "selective": True}
+            markup = {"force_reply": True, "selective": self.reply_to is not None}
         values: Json = {
             "text": self.rich.text,
             "entities": list(self.rich.entities),

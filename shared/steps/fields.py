@@ -8,10 +8,15 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import regex
+
 from shared import texts
 from shared.engine.values import storable, to_engine
 from shared.errors import StepgramError
 from shared.steps.model import Ask, Option
+
+PATTERN_LIMIT_S = 0.2
+"""How long an author's pattern may take on one answer."""
 
 
 class InvalidAnswer(StepgramError):
@@ -36,9 +41,17 @@ def _check_bounds(ask: Ask, size: float | Decimal, complaint: Callable[[], str])
 def _string(ask: Ask, answer: str) -> dict[str, Any]:
     answer = storable(answer)
     _check_bounds(ask, len(answer), lambda: texts.wrong_length(ask.min, ask.max, len(answer)))
-    if ask.pattern is not None and re.fullmatch(ask.pattern, answer) is None:
+    if ask.pattern is not None and not _matches(ask.pattern, answer):
         raise InvalidAnswer(texts.wrong_pattern(ask.help))
     return dict(to_engine(answer))  # a text too long for a String travels as Json
+
+
+def _matches(pattern: str, answer: str) -> bool:
+    """Whether the whole answer fits. A pattern that backtracks for ever must not stop the process."""
+    try:
+        return regex.fullmatch(pattern, answer, timeout=PATTERN_LIMIT_S) is not None
+    except TimeoutError:
+        return False
 
 
 def _integer(ask: Ask, answer: str) -> dict[str, Any]:
@@ -58,7 +71,7 @@ def _decimal(ask: Ask, answer: str) -> dict[str, Any]:
     except InvalidOperation:
         raise InvalidAnswer(texts.NOT_A_NUMBER) from None
     # What is finite here may be too large for a Double, and neither JSON nor the engine has infinity.
-    if not math.isfinite(float(number)):
+    if not (number.is_finite() and math.isfinite(float(number))):
         raise InvalidAnswer(texts.NOT_A_NUMBER)
     _check_bounds(ask, number, lambda: texts.out_of_range(ask.min, ask.max))
     return {"value": float(number), "type": "Double"}

@@ -16,6 +16,9 @@ from shared.settings import Settings
 BOT_BURST = 3
 """Messages that the bot may send at once although their time has not come."""
 
+CHATS_MEAN_THE_BOT = 3
+"""A 429 does not say what it halts; so many chats at once mean that it is the bot."""
+
 PAID = {"budget": "taken"}
 """Truthy rate_limit_args: the caller has taken the budget itself, outside of any transaction."""
 
@@ -62,7 +65,7 @@ class Governor:
             raise Later("the rate budget is used up", retry_after_s=wait_s)
 
     async def halt(self, chat_id: int, seconds: float) -> None:
-        """Stop every process from writing to a chat, as a 429 asks."""
+        """Stop every process from writing to a chat, as a 429 asks; to any chat when several are halted."""
         until = func.now() + timedelta(seconds=seconds)
         longest = func.greatest(RateBucket.halted_until, until)
         statement = insert(RateBucket).values(
@@ -72,6 +75,15 @@ class Governor:
             await tx.execute(
                 statement.on_conflict_do_update(index_elements=["key"], set_={"halted_until": longest})
             )
+            halted = RateBucket.key.startswith(f"{self._bot_key}:"), RateBucket.halted_until > func.now()
+            chats = await tx.scalar(select(func.count()).select_from(RateBucket).where(*halted))
+            if (chats or 0) >= CHATS_MEAN_THE_BOT:
+                whole = insert(RateBucket).values(
+                    key=self._bot_key, arrival_at=func.now(), halted_until=until
+                )
+                await tx.execute(
+                    whole.on_conflict_do_update(index_elements=["key"], set_={"halted_until": longest})
+                )
 
 
 class FleetLimiter(BaseRateLimiter[dict[str, str]]):

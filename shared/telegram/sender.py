@@ -1,5 +1,9 @@
 """Sends the outbox: each waiting message once, within the budget, and every change of a shown one."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from tempfile import SpooledTemporaryFile
+
 import structlog
 from sqlalchemy import func, select
 from telegram import (
@@ -27,6 +31,8 @@ from shared.telegram.governor import PAID, Governor
 log = structlog.get_logger(__name__)
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
+SPOOL_BYTES = 1_000_000
+
 SPARED = 5
 """Messages at once that a change leaves to the replies of its chat, unless it is one itself."""
 
@@ -41,11 +47,20 @@ Markup = InlineKeyboardMarkup | ForceReply | ReplyKeyboardMarkup | ReplyKeyboard
 class Sender:
     """The handlers of the outbox's two queues."""
 
-    def __init__(self, db: Database, bot: SharedBot, storage: Storage, governor: Governor) -> None:
+    def __init__(
+        self,
+        db: Database,
+        bot: SharedBot,
+        storage: Storage,
+        governor: Governor,
+        *,
+        undeliverable_after_s: float = 7 * 86_400,
+    ) -> None:
         self._db = db
         self._bot = bot
         self._storage = storage
         self._governor = governor
+        self._undeliverable_after_s = undeliverable_after_s
 
     async def send(self, prompt: Prompt) -> None:
         """Send one message and record its id; a crash between the two may send it twice."""
@@ -75,29 +90,38 @@ class Sender:
         reply = ReplyParameters(reply_to, allow_sending_without_reply=True) if reply_to else None
         thread_id = content.get("thread_id")
         if key := content.get("photo") or content.get("document"):
-            file, size_bytes = await self._file(key)
-            if "photo" in content and size_bytes <= PHOTO_LIMIT_BYTES:
-                return await self._bot.send_photo(
+            async with self._file(key) as (file, size_bytes):
+                if "photo" in content and size_bytes <= PHOTO_LIMIT_BYTES:
+                    return await self._bot.send_photo(
+                        chat_id, file, caption=text, caption_entities=entities, reply_markup=markup,
+                        reply_parameters=reply, message_thread_id=thread_id, rate_limit_args=PAID,
+                    )  # fmt: skip
+                return await self._bot.send_document(
                     chat_id, file, caption=text, caption_entities=entities, reply_markup=markup,
                     reply_parameters=reply, message_thread_id=thread_id, rate_limit_args=PAID,
                 )  # fmt: skip
-            return await self._bot.send_document(
-                chat_id, file, caption=text, caption_entities=entities, reply_markup=markup,
-                reply_parameters=reply, message_thread_id=thread_id, rate_limit_args=PAID,
-            )  # fmt: skip
         return await self._bot.send_message(
             chat_id, text, entities=entities, reply_markup=markup, reply_parameters=reply,
             message_thread_id=thread_id, link_preview_options=NO_PREVIEW, rate_limit_args=PAID,
         )  # fmt: skip
 
-    async def _file(self, key: str) -> tuple[InputFile, int]:
-        """An object of the bucket to upload. Never a variable's text: the library would open a local path."""
+    @asynccontextmanager
+    async def _file(self, key: str) -> AsyncIterator[tuple[InputFile, int]]:
+        """An object of the bucket to upload, and its size in bytes.
+
+        Never a variable's text: the library would open a local path.
+        """
         async with self._storage.open(key) as stored:
             if stored.size_bytes > UPLOAD_LIMIT_BYTES:
                 size = texts.megabytes(stored.size_bytes)
                 raise AuthorError(f"the step shows {key}, which has {size}; Telegram takes at most 50 MB")
-            data = b"".join([chunk async for chunk in stored])
-        return InputFile(data, filename=key.rpartition("/")[2]), len(data)
+            # On disk from the first megabyte on; the library streams a handle that it must not read itself.
+            with SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
+                async for chunk in stored:
+                    spool.write(chunk)
+                spool.seek(0)
+                name = key.rpartition("/")[2]
+                yield InputFile(spool, filename=name, read_file_handle=False), stored.size_bytes
 
     async def _not_sent(self, prompt: Prompt, error: StepgramError) -> None:
         if isinstance(error, TelegramUnavailable):
@@ -112,7 +136,9 @@ class Sender:
         log.info("undeliverable", chat=prompt.chat_id, reason=str(error))
         async with self._db.begin() as tx:
             if prompt.pending_reply_id is not None:
-                await transitions.undeliverable(tx, prompt.pending_reply_id)
+                await transitions.undeliverable(
+                    tx, prompt.pending_reply_id, give_up_after_s=self._undeliverable_after_s
+                )
             await outbox.record_unreachable(tx, prompt, str(error))
 
     async def incident(self, tx: Tx, prompt: Prompt, reason: str) -> None:

@@ -181,6 +181,22 @@ async def test_a_copy_whose_answer_was_lost_is_retired_when_it_is_touched(world:
     assert retired is not None
 
 
+async def test_an_answer_that_the_world_overtook_is_told_to_be_too_late(world: World) -> None:
+    ada, instance, _ = await asked(world, decision_process(), "decision")
+    await world.stack.stop_part("engine")
+    try:
+        await ada.tap("Yes")
+        await ada.sees("Your answer is saved")
+        await world.stop("bot1")
+    finally:
+        await world.stack.start_part("engine")
+    await world.engine.delete_process_instance(instance, "no longer wanted")
+    await world.until_ended(instance)
+    await world.start("bot2")
+    await ada.sees("too late")
+    assert await world.value("SELECT state FROM pending_replies") == "withdrawn"
+
+
 async def test_sigterm_ends_every_process_within_ten_seconds(world: World) -> None:
     await world.deploy(decision_process())
     await world.start("worker1", "bot1")

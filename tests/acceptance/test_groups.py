@@ -122,6 +122,37 @@ async def test_a_step_of_a_group_is_answered_by_whom_its_rule_allows(world: Worl
     assert await world.value("SELECT answered_by_name FROM pending_replies") == "Ada"
 
 
+async def test_a_step_of_a_group_is_not_answered_from_outside_the_group(world: World) -> None:
+    inputs = {"chat_id": "${chat}", "text_a": "Shall we?", "action_yes": "Yes"}
+    await world.deploy(process("vote", [external_task("ask", "render_task", inputs=inputs)]))
+    await world.start("worker1", "bot1")
+    ada, eve = await greeted(world, "Ada"), await greeted(world, "Eve")
+    group = await world.town.group(GROUP, admins=[ada], members=[])
+    await world.start_process("vote", chat=group)
+    prompt = await ada.in_chat(group).sees("Shall we", buttons=["Yes"])
+    data = prompt["reply_markup"]["inline_keyboard"][0][0]["callback_data"]
+    elsewhere = await eve.sees("Hello", old=True)
+
+    assert "somebody else" in await eve.told(await eve.press(elsewhere, data, stale=True))
+    assert await world.value("SELECT state FROM pending_replies") == "posted"
+
+
+async def test_a_group_step_is_posted_when_the_bot_comes_back_into_the_group(world: World) -> None:
+    inputs = {"chat_id": "${chat}", "text_a": "Shall we?", "action_yes": "Yes"}
+    await world.deploy(process("vote", [external_task("ask", "render_task", inputs=inputs)]))
+    await world.start("worker1", "bot1")
+    ada = await greeted(world)
+    group = await world.town.group(GROUP, admins=[ada], members=[])
+    bot_id = world.sandbox.token.partition(":")[0]
+    await until_known(world, 1)
+    await world.town.call("PATCH", f"/chats/{group}/members/{bot_id}", {"status": "kicked"})
+    instance = await world.start_process("vote", chat=group)
+    await world.until_state("undeliverable")
+    await world.town.call("PATCH", f"/chats/{group}/members/{bot_id}", {"status": "member"})
+    await ada.in_chat(group).tap("Yes")
+    assert await world.until_ended(instance) == "COMPLETED"
+
+
 async def test_a_form_in_a_group_takes_the_reply_to_its_question_and_nothing_else(world: World) -> None:
     inputs = {"chat_id": "${chat}", "text_a": "A question"}
     properties = {"form_name.type": "string", "form_name.label": "Your name", "form_name.required": "true"}

@@ -109,6 +109,31 @@ async def test_a_stopped_worker_gives_its_task_back_at_once(world: World, tmp_pa
     await world.engine.delete_process_instance(instance, "enough")
 
 
+async def test_a_topic_whose_next_step_is_broken_runs_once_and_becomes_an_incident(
+    world: World, tmp_path: Path
+) -> None:
+    await world.start("worker1", settings=own_topics(tmp_path))
+    mark = tmp_path / "mark"
+    steps = [
+        external_task("step", "slow", inputs={"x": "1"}),
+        external_task("next", "nobody_serves_this", inputs={"needed": "${missing}"}),
+    ]
+    await world.deploy(process("own", steps))
+    instance = await world.start_process("own", mark=str(mark), seconds="0")
+
+    async def raised() -> list[str]:
+        return await world.engine.incidents(instance)
+
+    assert "cannot go on" in (await until(raised, "an incident", 30))[0]
+    assert mark.read_text() == "begun\n"
+
+
+async def test_a_worker_serves_automated_topics_alone(world: World, tmp_path: Path) -> None:
+    await world.start("worker1", settings=own_topics(tmp_path) | {"TOPICS": "double"})
+    instance = await run(world, "double", number=4)
+    assert await world.until_ended(instance) == "COMPLETED"
+
+
 async def test_analysing_a_large_export_keeps_the_worker_small(world: World) -> None:
     limit_bytes = 150_000_000
     await world.start("worker1", "bot1")
