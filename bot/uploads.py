@@ -40,6 +40,9 @@ async def received(context: Context) -> None:
         if context.is_private:
             await context.say(texts.FILE_NOT_EXPECTED)
         return
+    if context.message.sender_chat is not None:
+        await context.say(texts.ANONYMOUS_ADMIN)
+        return
     if not await dialogs.may_answer(context, dialog, context.user):
         return
     ask = dialog.step.asks[index]

@@ -5,8 +5,9 @@ import asyncio
 import sys
 from pathlib import Path
 
+from alembic.util import CommandError
 from sqlalchemy import create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from shared import logs
 from shared.db import driver_url
@@ -46,6 +47,10 @@ def _migrate(settings: Settings) -> None:
             migrations.upgrade(connection)
     except OperationalError as error:
         raise ConfigurationError(f"DATABASE_URL: the database does not answer: {error.orig}") from error
+    except DBAPIError as error:  # such as a role that may not make tables
+        raise ConfigurationError(f"DATABASE_URL: the database refuses: {error.orig}") from error
+    except CommandError as error:
+        raise ConfigurationError(f"the tables belong to a newer version: {error}") from error
     finally:
         engine.dispose()
     sys.stdout.write(f"the tables are at revision {migrations.latest()}\n")

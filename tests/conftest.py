@@ -1,7 +1,8 @@
 """Fixtures that several folders need: the real stack, and a database built by the migrations alone."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
@@ -19,9 +20,7 @@ pytest_plugins = ["devstack.pytest_plugin", "tests.support.worlds"]
 @pytest.fixture(scope="session", autouse=True)
 def _plain_logs() -> None:
     """Log as text; structlog's own default draws tracebacks with all local variables, which takes seconds."""
-    renderer = structlog.dev.ConsoleRenderer(
-        colors=False, exception_formatter=structlog.dev.plain_traceback
-    )
+    renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -30,6 +29,16 @@ def _plain_logs() -> None:
             renderer,
         ]
     )
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """Take back what `shared.logs.configure` did to the whole process."""
+    root, configuration = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.configure(**configuration)
 
 
 def migrate(url: str) -> None:

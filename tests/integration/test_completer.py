@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.completer import FAULTS_BEFORE_INCIDENT, Completer
-from shared import transitions
+from shared import texts, transitions
 from shared.db import Database
 from shared.engine.errors import (
     EngineFault,
@@ -181,8 +181,17 @@ async def test_an_answer_to_a_step_that_was_taken_back_is_withdrawn_and_says_so(
     fakes.engine.cancel(task_id)
     await tell(fakes)
     assert await state(fakes, reply_id) == "withdrawn"
-    shown = await get(fakes.db, Prompt, prompt.id)
+    shown, said = await all_of(fakes.db, Prompt)
     assert (shown.state, "taken back" in shown.content["text"]) == ("retiring", True)
+    assert (said.chat_id, said.content["text"]) == (ANN, texts.TOO_LATE)
+
+
+async def test_a_task_that_vanishes_after_a_refusal_is_withdrawn(fakes: Fakes) -> None:
+    task_id, reply_id = await answered(fakes)
+    fakes.engine.fail("complete", EngineRejected("no lock", status=400, type_="X"))
+    fakes.engine.cancel(task_id)
+    await tell(fakes)
+    assert await state(fakes, reply_id) == "withdrawn"
 
 
 @pytest.mark.parametrize(("tries", "becomes"), [(1, "withdrawn"), (2, "completed")])
@@ -326,4 +335,3 @@ async def test_an_engine_that_comes_back_gets_what_was_kept(fakes: Fakes) -> Non
 
     async with running(Completer(fakes.services).loop().run):
         await until(done, "the answer arrives")
-

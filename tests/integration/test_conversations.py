@@ -1,0 +1,588 @@
+"""What people and the bot say to each other about a step: taps, questions, strangers, old buttons."""
+
+from typing import Any
+
+import pytest
+
+from shared import outbox, people, texts, transitions
+from shared.models import Json, PendingReply, Prompt
+from shared.queues import claim
+from shared.signing import derive_key, sign
+from tests.fakes.conversation import Conversation, variables
+from tests.fakes.rows import all_of, lapse
+from tests.fakes.services import TOKEN, Fakes
+from tests.fakes.telegram import Telegram, captions
+
+SURE = {"text_a": "Sure?", "action_yes": "Yes", "action_no": "No"}
+FORM: dict[str, Any] = {"text_a": "Please tell.", "form_name": None, "form_age": None, "form_sure": None}
+FORM_KEYS = {
+    "form_name.label": "Your name",
+    "form_name.required": "true",
+    "form_age.type": "integer",
+    "form_age.max": "150",
+    "form_sure.type": "boolean",
+    "form_sure.required": "true",
+}
+
+
+@pytest.fixture
+def talk(fakes: Fakes, telegram: Telegram) -> Conversation:
+    return Conversation(fakes, telegram)
+
+
+async def state(talk: Conversation, reply_id: int) -> str:
+    """The state of a step."""
+    return (await talk.reply(reply_id)).state
+
+
+# buttons
+
+
+async def test_a_tap_answers_a_step_and_the_decision_is_shown(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await talk.ask(ann, SURE)
+    assert await talk.tap(ann, "Yes") == ""
+    row = await talk.reply(reply_id)
+    assert (row.state, row.answered_by, row.answered_by_name) == ("answered", ann, "Ann")
+    assert variables(row) == {"action_yes": True, "action_no": False, "action": "yes"}
+    assert await talk.telegram.texts(ann) == ["Sure?\n\n✓ Yes · Ann"]
+    assert await talk.buttons(ann) == []
+
+
+async def test_a_stranger_who_taps_is_told_so_and_nothing_changes(talk: Conversation) -> None:
+    """A button of a step with one recipient was signed for them alone."""
+    ann, bob = await talk.telegram.ann(), await talk.telegram.ann("Bob")
+    group = await talk.telegram.group(ann, bob)
+    reply_id = await talk.ask(group, SURE, {"allow": str(ann)})
+    assert await talk.tap(bob, "Yes", group) == texts.NOT_YOURS
+    assert await state(talk, reply_id) == "posted"
+    assert await talk.tap(ann, "Yes", group) == ""
+    assert await state(talk, reply_id) == "answered"
+
+
+async def test_only_administrators_may_answer_where_the_step_says_so(talk: Conversation) -> None:
+    ann, bob = await talk.telegram.ann(), await talk.telegram.ann("Bob")
+    group = await talk.telegram.group(ann, bob, admins=[ann])
+    reply_id = await talk.ask(group, SURE, {"allow": "admins"})
+    assert await talk.tap(bob, "Yes", group) == texts.NOT_YOURS
+    assert await talk.tap(ann, "Yes", group) == ""
+    assert (await talk.reply(reply_id)).answered_by == ann
+
+
+async def test_a_tap_on_an_old_button_says_how_it_ended(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    await talk.ask(ann, SURE)
+    message = await talk.message_with(ann, "Yes")
+    data = message["reply_markup"]["inline_keyboard"][0][0]["callback_data"]
+    await talk.tap(ann, "Yes")
+    tap = await talk.telegram.press(ann, message, data=data, stale=True)
+    await talk.turn()
+    assert (await talk.telegram.toast(tap)).startswith("Already answered by Ann at ")
+
+
+async def test_a_tap_on_a_step_that_was_taken_back_says_so(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await talk.ask(ann, SURE)
+    message = await talk.message_with(ann, "Yes")
+    tap = await talk.telegram.press(ann, message, caption="Yes")
+    async with talk.db.begin() as tx:
+        await transitions.withdrawn(tx, reply_id)
+    await talk.turn()
+    assert await talk.telegram.toast(tap) == texts.WITHDRAWN
+    assert "taken back" in await talk.last(ann)
+    assert await talk.buttons(ann) == []
+
+
+async def test_a_tap_on_a_message_that_telegram_no_longer_gives_is_believed_by_the_rows(
+    talk: Conversation,
+) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await talk.ask(ann, SURE)
+    message = await talk.message_with(ann, "Yes")
+    data = message["reply_markup"]["inline_keyboard"][0][0]["callback_data"]
+    await talk.telegram.press(ann, message, data=data, inaccessible=True)
+    await talk.turn()
+    assert await state(talk, reply_id) == "answered"
+
+
+@pytest.mark.parametrize("data", ["x", "1.a0..AAAAAAAAAAAAAAAA", "0.gs.-5.AAAAAAAAAAAAAAAA", "{}", "9" * 60])
+async def test_a_forged_tap_changes_nothing_and_is_answered_politely(talk: Conversation, data: str) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await talk.ask(ann, SURE)
+    message = await talk.message_with(ann, "Yes")
+    tap = await talk.telegram.press(ann, message, data=data, stale=True)
+    await talk.turn()
+    assert await talk.telegram.toast(tap) == texts.OUTDATED
+    assert await state(talk, reply_id) == "posted"
+
+
+async def test_a_button_of_one_step_does_not_answer_another(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    first = await talk.ask(ann, {"text_a": "First", "action_go": "Go"})
+    second = await talk.ask(ann, {"text_a": "Second", "action_go": "Go"})
+    await talk.tap(ann, "Go")
+    assert (await state(talk, first), await state(talk, second)) == ("posted", "answered")
+
+
+async def test_both_copies_of_a_prompt_whose_answer_was_lost_work_and_lose_their_buttons(
+    talk: Conversation,
+) -> None:
+    ann = await talk.telegram.ann()
+    await talk.telegram.fault("lost_answer", "sendMessage")
+    with pytest.raises(Exception, match="does not answer"):
+        await talk.ask(ann, SURE)
+    await lapse(talk.db, Prompt)
+    await talk.send()
+    first, second = [each for each in await talk.telegram.shown(ann) if captions(each)]
+    assert await talk.tap(ann, "Yes", message=first) == ""
+    (row,) = await all_of(talk.db, PendingReply)
+    assert row.state == "answered"
+    assert await talk.buttons(ann) == []
+    assert second["message_id"] > first["message_id"]
+
+
+async def test_a_tap_that_comes_before_the_sender_has_recorded_its_message_counts(
+    talk: Conversation,
+) -> None:
+    ann = await talk.telegram.ann()
+    await talk.telegram.fault("lost_answer", "sendMessage")  # stands for the moment before the commit
+    with pytest.raises(Exception, match="does not answer"):
+        await talk.ask(ann, SURE)
+    (prompt,) = await all_of(talk.db, Prompt)
+    shown = await talk.telegram.last(ann)
+    tap = await talk.telegram.press(ann, shown, caption="Yes")
+    await talk.telegram.receive(talk.db)
+    await talk.handle()
+    async with talk.db.begin() as tx:
+        await outbox.record_sent(tx, prompt, shown["message_id"])
+    await talk.send()
+    assert await talk.telegram.toast(tap) == ""
+    assert await talk.buttons(ann) == []
+    assert await talk.telegram.texts(ann) == ["Sure?\n\n✓ Yes · Ann"]
+
+
+# questions
+
+
+async def test_a_form_is_asked_one_question_at_a_time(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await talk.ask(ann, FORM, FORM_KEYS)
+    assert await talk.last(ann) == "Please tell.\n\n1 of 3: Your name"
+    await talk.say(ann, "Ann <b>")
+    assert await talk.last(ann) == "2 of 3: age"
+    await talk.say(ann, "200")
+    assert await talk.last(ann) == "That is out of range; at most 150 is expected."
+    await talk.say(ann, "old")
+    assert await talk.last(ann) == texts.NOT_AN_INTEGER
+    await talk.say(ann, "41")
+    assert await talk.last(ann) == "3 of 3: sure"
+    await talk.tap(ann, "Yes")
+    row = await talk.reply(reply_id)
+    assert (row.state, row.dialog_open) == ("answered", False)
+    assert variables(row) == {"form_name": "Ann <b>", "form_age": 41, "form_sure": True}
+    assert await talk.buttons(ann) == []
+
+
+async def test_a_form_with_actions_ends_with_its_answers_and_the_buttons(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await talk.ask(ann, {"form_name": None, **SURE}, {"form_name.required": "true"})
+    assert await talk.buttons(ann) == []
+    await talk.say(ann, "Ann")
+    assert await talk.last(ann) == "name: Ann\nYour decision?"
+    await talk.say(ann, "hm")
+    assert await talk.last(ann) == texts.NOTHING_OPEN
+    await talk.tap(ann, "No")
+    assert variables(await talk.reply(reply_id)) == {
+        "form_name": "Ann",
+        "action_yes": False,
+        "action_no": True,
+        "action": "no",
+    }
+
+
+async def test_a_question_can_be_skipped_by_its_button(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await talk.ask(
+        ann, {"form_a": None, "form_b": None}, {"form_b.type": "integer", "form_b.default": "7"}
+    )
+    await talk.tap(ann, "Skip")
+    await talk.tap(ann, "Skip")
+    assert variables(await talk.reply(reply_id)) == {"form_a": None, "form_b": 7}
+
+
+async def test_a_choice_is_made_by_button_or_by_its_words(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    keys = {"form_a.type": "choice", "form_b.type": "choice"}
+    options = {"form_a.options": "r=Red|b=Blue", "form_b.options": {"1": "2", "2": "1"}}
+    reply_id = await talk.ask(ann, {"form_a": None, "form_b": None, **options}, keys)
+    await talk.say(ann, "green")
+    assert await talk.last(ann) == texts.NOT_A_CHOICE
+    await talk.say(ann, "blue")
+    await talk.tap(ann, "1")
+    assert variables(await talk.reply(reply_id)) == {"form_a": "b", "form_b": "2"}
+
+
+async def test_a_tap_on_a_question_that_was_answered_changes_nothing(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    keys = {"form_a.type": "boolean", "form_b.type": "boolean"}
+    reply_id = await talk.ask(ann, {"form_a": None, "form_b": None}, keys)
+    first = await talk.message_with(ann, "Yes")
+    data = first["reply_markup"]["inline_keyboard"][0][1]["callback_data"]
+    await talk.tap(ann, "Yes")
+    tap = await talk.telegram.press(ann, first, data=data, stale=True)
+    await talk.turn()
+    assert await talk.telegram.toast(tap) == texts.ALREADY_HERE
+    assert (await talk.reply(reply_id)).answers["form_a"]["value"] is True
+
+
+async def test_an_action_that_needs_no_form_ends_it_early(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    keys = {"action_no.without_form": "true", "form_name.required": "true"}
+    reply_id = await talk.ask(ann, {"form_name": None, **SURE}, keys)
+    await talk.tap(ann, "No")
+    row = await talk.reply(reply_id)
+    assert (row.state, row.dialog_open) == ("answered", False)
+    assert variables(row) == {"action_yes": False, "action_no": True, "action": "no"}
+
+
+async def test_an_action_does_not_end_a_form_with_open_questions(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await talk.ask(ann, {"form_name": None, **SURE})
+    await talk.tap(ann, "Skip")
+    closing = await talk.message_with(ann, "Yes")
+    data = closing["reply_markup"]["inline_keyboard"][0][0]["callback_data"]
+    async with talk.db.begin() as tx:
+        await transitions.keep_answers(tx, reply_id, {})
+    tap = await talk.telegram.press(ann, closing, data=data, stale=True)
+    await talk.turn()
+    assert await talk.telegram.toast(tap) == texts.QUESTIONS_FIRST
+    assert await state(talk, reply_id) == "posted"
+
+
+async def test_a_review_can_start_over_and_then_submit(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    keys = {"review": "true", "form_name.required": "true"}
+    reply_id = await talk.ask(ann, {"form_name": None}, keys)
+    await talk.say(ann, "Wrong")
+    await talk.tap(ann, "Start over")
+    assert "Submit" not in await talk.buttons(ann)
+    await talk.say(ann, "Right")
+    assert await talk.last(ann) == "name: Right\nYour decision?"
+    await talk.tap(ann, "Submit")
+    assert variables(await talk.reply(reply_id)) == {"form_name": "Right"}
+
+
+async def test_an_answer_that_looks_like_markup_stays_what_it_is(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await talk.ask(ann, {"form_name": None, **SURE}, {"form_name.required": "true"})
+    await talk.say(ann, "<a href='https://evil.example'>x</a> @admin /start https://evil.example")
+    message = await talk.telegram.last(ann)
+    kinds = {entity["type"] for entity in message.get("entities", [])}
+    assert kinds <= {"bold", "italic", "code"}
+    await talk.tap(ann, "Yes")
+    assert variables(await talk.reply(reply_id))["form_name"].startswith("<a href=")
+
+
+# two at once
+
+
+async def test_a_second_form_waits_behind_a_button_and_never_steals_an_answer(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    first = await talk.ask(ann, {"form_a": None}, {"form_a.required": "true"})
+    second = await talk.ask(ann, {"text_a": "Second", "form_b": None}, {"form_b.required": "true"})
+    assert await talk.tap(ann, "Answer") == texts.BUSY_WITH_ANOTHER
+    await talk.say(ann, "one")
+    assert (await state(talk, first), await state(talk, second)) == ("answered", "posted")
+    await talk.tap(ann, "Answer")
+    assert await talk.last(ann) == "b"
+    await talk.say(ann, "two")
+    assert variables(await talk.reply(second)) == {"form_b": "two"}
+
+
+async def test_a_reply_goes_to_the_question_that_it_replies_to(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await talk.ask(
+        ann, {"form_a": None, "form_b": None}, {"form_a.required": "true", "form_b.required": "true"}
+    )
+    question = await talk.telegram.last(ann)
+    await talk.say(ann, "one")
+    await talk.say(ann, "again", reply_to=question["message_id"])
+    assert await talk.last(ann) == texts.ALREADY_HERE
+    await talk.say(ann, "two", reply_to=(await talk.telegram.shown(ann))[0]["message_id"])
+    assert variables(await talk.reply(reply_id)) == {"form_a": "one", "form_b": "two"}
+
+
+async def test_a_reply_to_a_step_that_is_over_is_told_so(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    await talk.ask(ann, {"form_a": None}, {"form_a.required": "true"})
+    question = await talk.telegram.last(ann)
+    await talk.say(ann, "one")
+    await talk.say(ann, "more", reply_to=question["message_id"])
+    assert await talk.last(ann) == texts.ALREADY_HERE
+
+
+async def test_free_text_with_nothing_open_gets_a_hint(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    await talk.say(ann, "hello?")
+    assert await talk.last(ann) == texts.NOTHING_OPEN
+    await talk.ask(ann, SURE)
+    await talk.say(ann, "yes")
+    assert await talk.last(ann) == texts.NOTHING_OPEN, "a button wants a tap"
+
+
+async def test_text_where_a_file_is_asked_for_gets_a_hint(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    await talk.ask(ann, {"s3_f": "The export"}, {"s3_f.accept": ".json"}, topic="await_upload")
+    await talk.say(ann, "here it is")
+    assert "tap the paper clip, choose File, and pick" in await talk.last(ann)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{"sticker": {"file_id": "x", "file_unique_id": "y", "type": "regular", "width": 1, "height": 1,
+                  "is_animated": False, "is_video": False}}, {"dice": {"emoji": "🎲", "value": 3}}],
+)  # fmt: skip
+async def test_what_is_neither_text_nor_file_changes_nothing(talk: Conversation, content: Json) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await talk.ask(ann, {"form_a": None})
+    await talk.telegram.send(ann, content=content)
+    await talk.turn()
+    assert (await talk.reply(reply_id)).answers == {}
+
+
+# groups
+
+
+async def test_a_groups_question_is_answered_by_a_reply_to_it(talk: Conversation) -> None:
+    ann, bob = await talk.telegram.ann(), await talk.telegram.ann("Bob")
+    group = await talk.telegram.group(ann, bob)
+    keys = {"form_a.required": "true", "form_b.required": "true"}
+    reply_id = await talk.ask(group, {"form_a": None, "form_b": None}, keys)
+    question = await talk.telegram.last(group)
+    assert question["sandbox"]["force_reply"]
+    await talk.say(bob, "one", group, reply_to=question["message_id"])
+    second = await talk.telegram.last(group)
+    assert second["text"] == "2 of 2: b"
+    assert second["reply_to_message"]["from"]["id"] == bob
+    await talk.say(ann, "two", group, reply_to=second["message_id"])
+    row = await talk.reply(reply_id)
+    assert (variables(row), row.answered_by) == ({"form_a": "one", "form_b": "two"}, ann)
+
+
+async def test_other_talk_in_a_group_is_no_answer(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    group = await talk.telegram.group(ann, privacy=False)
+    reply_id = await talk.ask(group, {"form_a": None}, {"form_a.required": "true"})
+    before = len(await talk.telegram.texts(group))
+    await talk.say(ann, "lunch?", group)
+    assert (await talk.reply(reply_id)).answers == {}
+    assert len(await talk.telegram.texts(group)) == before, "and the bot keeps quiet"
+
+
+async def test_somebody_who_may_not_answer_a_groups_question_is_not_heard(talk: Conversation) -> None:
+    ann, bob = await talk.telegram.ann(), await talk.telegram.ann("Bob")
+    group = await talk.telegram.group(ann, bob)
+    keys = {"form_a.required": "true", "allow": str(ann)}
+    reply_id = await talk.ask(group, {"form_a": None}, keys)
+    question = await talk.telegram.last(group)
+    await talk.say(bob, "me!", group, reply_to=question["message_id"])
+    assert (await talk.reply(reply_id)).answers == {}
+    await talk.say(ann, "mine", group, reply_to=question["message_id"])
+    assert variables(await talk.reply(reply_id)) == {"form_a": "mine"}
+
+
+# people who were away
+
+
+async def test_what_could_not_be_delivered_is_posted_on_start(talk: Conversation) -> None:
+    ann = await talk.telegram.person(started=False)
+    reply_id = await talk.ask(ann, SURE)
+    assert await state(talk, reply_id) == "undeliverable"
+    await talk.say(ann, "/start")
+    assert await state(talk, reply_id) == "posted"
+    assert "Sure?" in await talk.telegram.texts(ann)
+    await talk.tap(ann, "Yes")
+    assert await state(talk, reply_id) == "answered"
+
+
+async def test_what_could_not_be_delivered_is_posted_when_the_bot_is_unblocked(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    await talk.telegram.control("PATCH", f"/users/{ann}", blocked_bot=True)
+    await talk.turn()
+    reply_id = await talk.ask(ann, SURE)
+    assert await state(talk, reply_id) == "undeliverable"
+    await talk.telegram.control("PATCH", f"/users/{ann}", blocked_bot=False)
+    await talk.turn()
+    assert await state(talk, reply_id) == "posted"
+
+
+async def test_the_engine_learns_the_answer(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await talk.ask(ann, SURE)
+    await talk.tap(ann, "Yes")
+    await talk.complete()
+    assert await state(talk, reply_id) == "completed"
+    (held,) = talk.fakes.engine.held.values()
+    assert held.variables["action"] == {"value": "yes", "type": "String"}
+
+
+async def test_nothing_waits_after_a_whole_conversation(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    await talk.ask(ann, FORM, FORM_KEYS)
+    for text in ("Ann", "41"):
+        await talk.say(ann, text)
+    await talk.tap(ann, "No")
+    async with talk.db.begin() as tx:
+        assert not await claim(tx, outbox.SENDING, 10, 60)
+        assert not await claim(tx, outbox.CHANGES, 10, 60)
+    assert {prompt.state for prompt in await all_of(talk.db, Prompt)} <= {"sent", "retired"}
+
+
+# genuine buttons that no longer mean anything
+
+
+async def tap_signed(
+    talk: Conversation, person: int, reply_id: int, item: str, option: str = "", *, menu: bool = False
+) -> str:
+    """Tap a button that we once made, whatever is shown now; what pops up."""
+    key = derive_key(TOKEN)
+    data = sign(reply_id, item, option, person if menu else None, key)
+    tap = await talk.telegram.press(person, await talk.telegram.last(person), data=data, stale=True)
+    await talk.turn()
+    return await talk.telegram.toast(tap)
+
+
+@pytest.mark.parametrize(
+    ("item", "option"),
+    [("z", ""), ("q9", "0"), ("a9", ""), ("a", ""), ("q", "0"), ("ax", ""), ("q0", "99"), ("q0", "s")],
+)
+async def test_a_button_that_means_nothing_in_its_step_changes_nothing(
+    talk: Conversation, item: str, option: str
+) -> None:
+    ann = await talk.telegram.ann()
+    keys = {"form_a.type": "boolean", "form_a.required": "true"}
+    reply_id = await talk.ask(ann, {"form_a": None, **SURE}, keys)
+    toast = await tap_signed(talk, ann, reply_id, item, option)
+    assert toast in {texts.OUTDATED, texts.ALREADY_HERE}
+    row = await talk.reply(reply_id)
+    assert (row.state, row.answers) == ("posted", {})
+
+
+@pytest.mark.parametrize("item", ["zz", "ts", "cl", "gs"])
+async def test_a_menu_button_that_means_nothing_changes_nothing(talk: Conversation, item: str) -> None:
+    ann = await talk.telegram.ann()
+    await talk.say(ann, "/help")
+    toast = await tap_signed(talk, ann, 0, item, "4711", menu=True)
+    assert toast in {texts.OUTDATED, texts.NOT_AN_ADMIN}
+
+
+async def test_a_button_of_a_step_that_was_forgotten_is_out_of_date(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    await talk.say(ann, "/help")
+    assert await tap_signed(talk, ann, 4711, "a0") == texts.OUTDATED
+
+
+async def test_a_button_of_a_step_that_became_an_incident_is_out_of_date(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await talk.ask(ann, SURE)
+    async with talk.db.begin() as tx:
+        await transitions.give_up(tx, reply_id, "no such picture")
+    assert await tap_signed(talk, ann, reply_id, "a0") == texts.OUTDATED
+
+
+async def test_a_step_is_answered_in_its_own_chat(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    group = await talk.telegram.group(ann)
+    reply_id = await talk.ask(group, SURE)
+    await talk.say(ann, "/help")
+    assert await tap_signed(talk, ann, reply_id, "a0") == texts.NOT_YOURS
+    assert await state(talk, reply_id) == "posted"
+
+
+async def test_a_choice_of_a_form_that_is_not_open_waits_for_the_open_one(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    keys = {"form_a.type": "boolean", "form_b.type": "boolean"}
+    first = await talk.ask(ann, {"form_a": None, "form_b": None}, keys)
+    second = await talk.ask(ann, {"form_c": None})
+    async with talk.db.begin() as tx:
+        await transitions.close_dialog(tx, first)
+        await transitions.open_dialog(tx, second, ann)
+    assert await talk.tap(ann, "Yes") == texts.BUSY_WITH_ANOTHER
+    assert (await talk.reply(first)).answers == {}
+
+
+async def test_a_review_is_not_submitted_twice_nor_started_over_under_another_form(
+    talk: Conversation,
+) -> None:
+    ann = await talk.telegram.ann()
+    keys = {"review": "true", "form_name.required": "true"}
+    reply_id = await talk.ask(ann, {"form_name": None}, keys)
+    assert await tap_signed(talk, ann, reply_id, "r", "1") == texts.ALREADY_HERE
+    await talk.say(ann, "Ann")
+    await talk.ask(ann, {"form_other": None}, {"form_other.required": "true"})
+    assert await talk.tap(ann, "Start over") == texts.BUSY_WITH_ANOTHER
+    await talk.tap(ann, "Submit")
+    assert await state(talk, reply_id) == "answered"
+
+
+# groups: copies, anonymity, moving house
+
+
+async def test_a_reply_to_a_copy_of_a_groups_question_whose_answer_was_lost_counts(
+    talk: Conversation,
+) -> None:
+    ann = await talk.telegram.ann()
+    group = await talk.telegram.group(ann)
+    await talk.telegram.fault("lost_answer", "sendMessage")
+    with pytest.raises(Exception, match="does not answer"):
+        await talk.ask(group, {"form_a": None}, {"form_a.required": "true"})
+    await lapse(talk.db, Prompt)
+    await talk.send()
+    first, *_ = [
+        each for each in await talk.telegram.shown(group) if each["from"]["id"] == talk.telegram.bot_id
+    ]
+    await talk.say(ann, "one", group, reply_to=first["message_id"])
+    (row,) = await all_of(talk.db, PendingReply)
+    assert variables(row) == {"form_a": "one"}
+
+
+async def test_an_anonymous_administrator_is_not_taken_for_an_answer(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    group = await talk.telegram.group(ann, admins=[ann])
+    await talk.telegram.control(
+        "PATCH", f"/chats/{group}/members/{ann}", status="administrator", is_anonymous=True
+    )
+    reply_id = await talk.ask(group, {"form_a": None, "s3_f": "F"}, {"form_a.required": "true"})
+    question = await talk.telegram.last(group)
+    await talk.say(ann, "secretly", group, reply_to=question["message_id"], anonymous=True)
+    assert await talk.last(group) == texts.ANONYMOUS_ADMIN
+    document = {"name": "a.txt", "content_base64": "YQ=="}
+    await talk.telegram.send(ann, group, document=document, reply_to=question["message_id"], anonymous=True)
+    await talk.turn()
+    assert await talk.last(group) == texts.ANONYMOUS_ADMIN
+    assert (await talk.reply(reply_id)).answers == {}
+
+
+async def test_a_step_moves_with_its_group(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    group = await talk.telegram.group(ann, type="group", privacy=False)
+    await talk.say(ann, "hi", group)
+    reply_id = await talk.ask(group, {"form_a": None}, {"form_a.required": "true"})
+    moved = await talk.telegram.control("POST", f"/chats/{group}/migrate")
+    await talk.turn()
+    new_id = moved["migrate_to_chat_id"]
+    assert (await talk.reply(reply_id)).chat_id == new_id
+    async with talk.db.begin() as tx:
+        known = {chat.chat_id: chat.is_member for chat in await people.groups(tx)}
+    assert known == {new_id: True}
+
+
+async def test_what_is_neither_text_nor_file_gets_a_hint_in_private(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    await talk.telegram.send(ann, contact={"phone_number": "+1", "first_name": "Bob"})
+    await talk.turn()
+    assert await talk.last(ann) == texts.SEND_SOMETHING_ELSE
+    before = await talk.telegram.texts(ann)
+    await talk.telegram.send(ann, content={"pinned_message": None, "delete_chat_photo": True})
+    await talk.turn()
+    assert await talk.telegram.texts(ann) == before, "news of the chat are nobody's words"

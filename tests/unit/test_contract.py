@@ -1,0 +1,550 @@
+"""The author's contract: what every name and key means, and how a mistake is told."""
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from shared.errors import AuthorError
+from shared.steps import contract, fields
+from shared.steps.model import Action, Ask, Option, Shown, Step
+from tests.fakes.steps import ANN, declare, read
+
+FILE: Mapping[str, str] = {"s3_export": "The export"}
+TEXT: Mapping[str, str] = {"text_intro": "Hello"}
+
+VALID_KEYS = {
+    "links": "true",
+    "label": "Caption",
+    "without_form": "true",
+    "required": "true",
+    "help": "Like this",
+    "accept": ".json,.zip",
+    "max_bytes": "1000",
+    "public": "true",
+    "type": "string",
+    "default": "abc",
+    "min": "1",
+    "max": "9",
+    "pattern": "[a-z]+",
+    "options": "abc|def",
+    "unit": "kg",
+}
+ITEM_OF_KIND = {
+    "text": "text_x",
+    "line": "Line",
+    "photo": "photo_x",
+    "file": "file_x",
+    "action": "action_x",
+    "s3": "s3_x",
+    "field": "form_x",
+}
+VALID_STEP_KEYS = {
+    "title": "A title",
+    "recipient": "tg_user_7",
+    "allow": "admins",
+    "thread": "17",
+    "review": "true",
+    "cancellable": "true",
+    "on_cancel": "GIVEN_UP",
+}
+
+
+def problem(
+    inputs: Mapping[str, Any] | None = None, properties: Mapping[str, str] | None = None, **more: Any
+) -> str:
+    """The message of the author's error that this declaration meets."""
+    with pytest.raises(AuthorError) as caught:
+        read(inputs, properties, **more)
+    return str(caught.value)
+
+
+# names
+
+
+def test_a_name_says_what_an_item_is() -> None:
+    step = read(
+        {
+            "text_intro": "Hello",
+            "Amount": 12,
+            "photo_chart": "charts/1.png",
+            "file_report": "reports/1.pdf",
+            "action_yes": "Yes",
+            "s3_export": "The export",
+            "form_comment": None,
+            "colour": None,
+        },
+        {"colour.type": "choice", "colour.options": "red|blue"},
+    )
+    assert [(item.kind, item.name, item.value) for item in step.shown] == [
+        ("text", "text_intro", "Hello"),
+        ("line", "Amount", "12"),
+        ("photo", "photo_chart", "charts/1.png"),
+        ("file", "file_report", "reports/1.pdf"),
+    ]
+    assert [(ask.name, ask.type) for ask in step.asks] == [
+        ("s3_export", "file"),
+        ("form_comment", "string"),
+        ("colour", "choice"),
+    ]
+    assert step.actions == (Action(name="yes", caption="Yes"),)
+
+
+def test_items_keep_the_order_of_the_diagram() -> None:
+    step = read({"text_b": "b", "Line": "l", "text_a": "a", "action_z": "z", "action_a": "a"})
+    assert [item.name for item in step.shown] == ["text_b", "Line", "text_a"]
+    assert [action.name for action in step.actions] == ["z", "a"]
+
+
+@pytest.mark.parametrize("value", [None, ""])
+@pytest.mark.parametrize("name", ["text_x", "Line", "photo_x", "file_x"])
+def test_an_expression_that_gave_nothing_shows_nothing(name: str, value: str | None) -> None:
+    assert read({**TEXT, name: value}).shown == (Shown(kind="text", name="text_intro", value="Hello"),)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (True, "true"),
+        (False, "false"),
+        (0, "0"),
+        (1.5, "1.5"),
+        (["a", 1], '["a", 1]'),
+        ({"ä": None}, '{"ä": null}'),
+    ],
+)
+def test_a_value_is_shown_as_people_read_it(value: Any, shown: str) -> None:
+    assert read({"Value": value}).shown[0].value == shown
+
+
+def test_a_line_has_the_inputs_name_as_its_label_unless_one_is_given() -> None:
+    labels = [item.label for item in read({"Amount": "1", "Due": "2"}, {"Due.label": "Due on"}).shown]
+    assert labels == ["Amount", "Due on"]
+
+
+def test_the_people_whom_a_step_asks_are_never_shown_as_lines() -> None:
+    step = read({**TEXT, "telegram_user_id": 7, "chat_id": -5, "recipient": "8", "title": "T"})
+    assert [item.name for item in step.shown] == ["text_intro"]
+
+
+# keys
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"), [(kind, key) for kind, keys in contract.ITEM_KEYS.items() for key in sorted(keys)]
+)
+def test_every_key_of_the_contract_is_taken_as_property_and_as_input(kind: str, key: str) -> None:
+    item = ITEM_OF_KIND[kind]
+    named = f"{item}.{key}"
+    base: dict[str, Any] = {**TEXT, item: None if kind == "field" else "abc"}
+    value = "false" if (kind, key) == ("s3", "required") else VALID_KEYS[key]
+    by_property = read(base, {named: value})
+    by_input = read({**base, named: value}, {named: "<nothing that fits>"})
+    assert by_property == by_input
+    if key != "type":  # a string is what a form_ field is without a type
+        assert by_property != read(base), "the key must change something"
+
+
+@pytest.mark.parametrize("key", sorted(contract.STEP_KEYS))
+def test_every_key_of_the_step_is_taken_as_property_and_as_input(key: str) -> None:
+    codes = frozenset({"GIVEN_UP"})
+    base = {**TEXT, "action_yes": "Yes"}
+    by_property = read(base, {key: VALID_STEP_KEYS[key]}, recipient=-5, caught_codes=codes)
+    by_input = read({**base, key: VALID_STEP_KEYS[key]}, recipient=-5, caught_codes=codes)
+    assert by_property == by_input != read(base, recipient=-5)
+
+
+def test_an_input_of_the_same_name_makes_a_key_dynamic() -> None:
+    step = read({"form_x": None, "form_x.label": "From the process"}, {"form_x.label": "From the diagram"})
+    assert step.asks[0].label == "From the process"
+
+
+@pytest.mark.parametrize("kind", sorted(contract.ITEM_KEYS))
+def test_an_unknown_key_is_told_with_the_nearest_and_all_allowed(kind: str) -> None:
+    item = ITEM_OF_KIND[kind]
+    keys = contract.ITEM_KEYS[kind]
+    near = min(keys)
+    typo = near + "_"
+    message = problem({**TEXT, item: "abc"}, {f"{item}.{typo}": "1"})
+    assert message.startswith("activity 'ask': ")
+    assert f"{item}.{typo}: unknown key {typo!r}, did you mean {near!r}?" in message
+    assert "allowed: " + ", ".join(sorted(keys)) in message
+
+
+def test_an_unknown_property_is_told_with_the_nearest_and_all_allowed() -> None:
+    message = problem(TEXT, {"titel": "T"})
+    assert "activity 'ask': titel: unknown property, did you mean 'title'?" in message
+    assert "allowed: allow, cancellable, on_cancel, recipient, review, thread, title" in message
+
+
+def test_a_key_of_an_item_that_is_not_there_is_told_with_the_nearest() -> None:
+    message = problem({"action_approve": "Yes"}, {"action_aprove.label": "Yes", "Nobody.label": "x"})
+    assert "Nobody.label: there is no item 'Nobody'; allowed: action_approve, action_aprove" in message
+
+
+@pytest.mark.parametrize("name", [".", ".type", "..", "form_x.min.max", "form_x.", ".label"])
+def test_a_name_that_is_all_dots_is_told(name: str) -> None:
+    assert f"{name}: " in problem({**TEXT, "form_x": None}, {name: "string"})
+
+
+def test_every_problem_is_told_at_once() -> None:
+    message = problem(
+        {"form_a": None, "form_b": None},
+        {"form_a.type": "nmber", "form_b.min": "low", "titel": "x"},
+        recipient=None,
+    )
+    assert message.count(" | ") == 3
+    for name in ("form_a.type", "form_b.min", "titel", "recipient"):
+        assert f"{name}: " in message
+
+
+# whom it asks
+
+
+@pytest.mark.parametrize(
+    ("value", "chat_id", "recipient_id"),
+    [
+        (7, 7, 7),
+        ("7", 7, 7),
+        (" 7 ", 7, 7),
+        ("tg_user_7", 7, 7),
+        (6_000_000_000, 6_000_000_000, 6_000_000_000),
+        (-1001234567890, -1001234567890, None),
+        ("-5", -5, None),
+    ],
+)
+def test_a_recipient_is_a_person_an_engine_user_or_a_group(
+    value: Any, chat_id: int, recipient_id: int | None
+) -> None:
+    for name in ("telegram_user_id", "chat_id", "recipient"):
+        step = read({**TEXT, name: value}, recipient=None)
+        assert (step.chat_id, step.recipient_id) == (chat_id, recipient_id), name
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_step_that_names_nobody_is_told_what_to_name(value: Any) -> None:
+    message = problem(TEXT, recipient=value)
+    assert "recipient: nobody is named; give telegram_user_id, tg_user_ID or a chat_id" in message
+
+
+@pytest.mark.parametrize(
+    "value", ["Ann", "@ann", "0", "tg_user_", "tg_user_0", "7.5", 7.0, "7 8", "9" * 19, True, [7], "１２x"]
+)
+def test_a_malformed_recipient_is_told_with_what_was_found(value: Any) -> None:
+    message = problem(TEXT, recipient=value)
+    assert f"recipient: found {contract.as_text(value)!r}; a Telegram user id, tg_user_ID or" in message
+
+
+def test_the_recipient_of_the_step_comes_before_the_persons_and_the_chats_id() -> None:
+    assert read({**TEXT, "telegram_user_id": 1, "chat_id": 2, "recipient": 3}).chat_id == 3
+    assert read({**TEXT, "telegram_user_id": 1, "chat_id": 2}).chat_id == 1
+    assert read(TEXT, {"recipient": "4"}).chat_id == 4
+
+
+@pytest.mark.parametrize(
+    ("allow", "kept"), [("anyone", "anyone"), ("admins", "admins"), ("7", (7,)), (" 7 , 8 ", (7, 8))]
+)
+def test_who_in_a_group_may_answer(allow: str, kept: Any) -> None:
+    assert read(TEXT, {"allow": allow}, recipient=-5).allow == kept
+
+
+@pytest.mark.parametrize("allow", ["admin", "7,", "Ann", "7;8", "-7"])
+def test_a_rule_that_is_none_is_told(allow: str) -> None:
+    message = problem(TEXT, {"allow": allow}, recipient=-5)
+    assert f"allow: found {allow!r}; allowed: anyone, admins, or user ids with commas" in message
+
+
+# values of keys
+
+
+@pytest.mark.parametrize("value", ["true", "TRUE", "True", True])
+def test_a_flag_is_true_in_any_case(value: Any) -> None:
+    assert read({**TEXT, "action_a": "A", "review": value}).review is True
+
+
+@pytest.mark.parametrize("value", ["yes", "1", 1, "wahr", "tru"])
+def test_a_flag_that_is_none_is_told(value: Any) -> None:
+    message = problem({**TEXT, "action_a": "A", "review": value})
+    assert f"review: found {str(value)!r}; allowed: true, false" in message
+
+
+@pytest.mark.parametrize("value", ["low", "1,5", "nan", "inf", "-Infinity", "0x10"])
+def test_a_number_that_is_none_is_told(value: str) -> None:
+    message = problem({"form_x": None}, {"form_x.min": value})
+    assert f"form_x.min: found {value!r}; a number is expected" in message
+
+
+@pytest.mark.parametrize("value", ["1.5", "many", "1" * 19, "1_0"])
+def test_a_whole_number_that_is_none_is_told(value: str) -> None:
+    assert f"found {value!r}; a whole number is expected" in problem(FILE, {"s3_export.max_bytes": value})
+    assert f"thread: found {value!r}; a whole" in problem(TEXT, {"thread": value})
+
+
+def test_an_empty_key_counts_as_not_given() -> None:
+    keys = ("min", "max", "required", "options")
+    assert read({"form_x": None}, {f"form_x.{key}": "" for key in keys}) == read({"form_x": None})
+
+
+def test_the_general_topic_is_told_to_be_left_out() -> None:
+    assert "thread: found 1; Telegram refuses the general topic" in problem(TEXT, {"thread": "1"})
+
+
+# fields
+
+
+def test_an_unknown_type_is_told_with_the_nearest_and_all_allowed() -> None:
+    message = problem({"form_x": None}, {"form_x.type": "interger"})
+    assert "form_x.type: found 'interger', did you mean 'integer'?" in message
+    assert "allowed: " + ", ".join(sorted(fields.TYPES)) in message
+
+
+@pytest.mark.parametrize("name", sorted(fields.TYPES))
+def test_every_type_of_the_registry_is_taken(name: str) -> None:
+    options = {"form_x.options": "1|0"} if name == "choice" else {}
+    asked = read({"form_x": None}, {"form_x.type": name, **options})
+    assert asked.asks[0].type == name
+
+
+def test_the_value_of_a_field_is_its_default() -> None:
+    step = read({"form_x": 5, "form_y": 5}, {"form_x.type": "integer", "form_y.default": "6"})
+    assert [ask.default for ask in step.asks] == ["5", "6"]
+
+
+@pytest.mark.parametrize(
+    ("type_name", "default"), [("integer", "many"), ("date", "soon"), ("email", "me"), ("choice", "green")]
+)
+def test_a_default_must_itself_be_an_answer(type_name: str, default: str) -> None:
+    properties = {"form_x.type": type_name, "form_x.default": default}
+    if type_name == "choice":
+        properties["form_x.options"] = "red|blue"
+    assert f"form_x.default: found {default!r}; " in problem({"form_x": None}, properties)
+
+
+def test_a_pattern_that_is_none_is_told() -> None:
+    message = problem({"form_x": None}, {"form_x.pattern": "["})
+    assert "form_x.pattern: found '['; no regular expression: " in message
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ("a|b", [("a", "a"), ("b", "b")]),
+        ("a=Alpha|b = Beta ||", [("a", "Alpha"), ("b", "Beta")]),
+        ("a=b=c", [("a", "b=c")]),
+        (["x", 2, True], [("x", "x"), ("2", "2"), ("true", "true")]),
+        ({"de": "Germany", "fr": 33}, [("de", "Germany"), ("fr", "33")]),
+    ],
+)
+def test_options_are_a_text_a_list_or_a_map(options: Any, kept: list[tuple[str, str]]) -> None:
+    step = read({"form_x": None, "form_x.options": options}, {"form_x.type": "choice"})
+    assert [(each.value, each.caption) for each in step.asks[0].options] == kept
+
+
+@pytest.mark.parametrize("options", ["", "|", [], {}, None])
+def test_a_choice_without_options_is_told(options: Any) -> None:
+    message = problem({"form_x": None, "form_x.options": options}, {"form_x.type": "choice"})
+    assert "form_x.options: a choice without options; give a|b|c or a list variable" in message
+
+
+def test_an_option_that_the_field_itself_would_refuse_is_told() -> None:
+    message = problem({"form_x": None}, {"form_x.type": "integer", "form_x.options": "1|many"})
+    assert "form_x.options: found 'many'" in message
+
+
+def test_more_options_than_a_message_has_room_for_are_told() -> None:
+    message = problem(
+        {"form_x": None, "form_x.options": [str(n) for n in range(200)]}, {"form_x.type": "choice"}
+    )
+    assert "form_x.options: found 200 options" in message
+
+
+# files
+
+
+def test_a_file_is_required_unless_said_otherwise() -> None:
+    assert read(FILE).asks == (Ask(name="s3_export", type="file", label="The export", required=True),)
+    assert read(FILE, {"s3_export.required": "false"}).asks[0].required is False
+
+
+def test_accepted_extensions_are_lower_case_and_trimmed() -> None:
+    assert read(FILE, {"s3_export.accept": " .JSON , .zip,"}).asks[0].accept == (".json", ".zip")
+
+
+@pytest.mark.parametrize("accept", ["json", "*.json", "application/json", ".tar.gz", "."])
+def test_what_is_no_extension_is_told(accept: str) -> None:
+    message = problem(FILE, {"s3_export.accept": accept})
+    assert f"s3_export.accept: found {accept!r}; extensions are expected, like .json,.zip" in message
+
+
+# buttons
+
+
+def test_a_caption_is_the_label_else_the_value_else_the_name() -> None:
+    step = read({"action_a": "Value", "action_b": "Value", "action_c": None}, {"action_a.label": "Label"})
+    assert [action.caption for action in step.actions] == ["Label", "Value", "c"]
+
+
+@pytest.mark.parametrize("caption", [" ", "\n", "\u200b", "\u2800"])
+def test_a_caption_of_which_nothing_is_seen_is_not_used(caption: str) -> None:
+    assert read({"action_a": caption}).actions[0].caption == "a"
+
+
+def test_a_caption_that_is_too_long_is_told() -> None:
+    message = problem({"action_a": "x" * 65})
+    assert "action_a: its caption has 65 characters; at most 64 are shown" in message
+    assert read({"action_a": "x" * 64}).actions[0].caption == "x" * 64
+
+
+def test_too_many_buttons_are_told() -> None:
+    many = {f"action_{n}": "x" for n in range(contract.MAX_ACTIONS + 1)}
+    assert "action_*: found 13 buttons; at most 12 fit" in problem(many)
+
+
+# the whole
+
+
+def test_a_step_that_shows_and_asks_nothing_is_told() -> None:
+    assert "text_*: the step shows nothing and asks nothing; give it a text_…" in problem({})
+    assert "the step shows nothing" in problem({"text_a": ""})
+
+
+def test_a_topic_that_waits_for_a_file_needs_one_asked_for() -> None:
+    assert "s3_*: this topic waits for a file" in problem(TEXT, needs_file=True)
+    assert read(FILE, needs_file=True).asks[0].is_file
+
+
+@pytest.mark.parametrize(
+    ("inputs", "properties", "named"),
+    [
+        ({"action_a": "A"}, {}, "action_a"),
+        ({"form_x": None}, {}, "form_x"),
+        ({"s3_x": None}, {}, "s3_x"),
+        ({}, {"review": "true"}, "review"),
+    ],
+)
+def test_a_notice_asks_nothing(inputs: Any, properties: Any, named: str) -> None:
+    message = problem({**TEXT, **inputs}, properties, may_ask=False)
+    assert f"{named}: a notice asks nothing; use render_task to ask" in message
+    assert read(TEXT, may_ask=False).asks_nothing
+
+
+@pytest.mark.parametrize("codes", [frozenset({"GIVEN_UP", "LATE"}), None])
+def test_a_code_that_is_caught_may_be_thrown(codes: frozenset[str] | None) -> None:
+    assert read(TEXT, {"on_cancel": "GIVEN_UP"}, caught_codes=codes).on_cancel == "GIVEN_UP"
+
+
+def test_a_code_that_nothing_catches_is_told_with_those_that_are_caught() -> None:
+    message = problem(TEXT, {"on_cancel": "GIVE_UP"}, caught_codes=frozenset({"LATE", "BAD"}))
+    assert "on_cancel: nothing catches the BPMN error 'GIVE_UP', it would end the instance" in message
+    assert "allowed: BAD, LATE" in message
+    assert "allowed: none" in problem(TEXT, {"on_cancel": "GIVE_UP"}, caught_codes=frozenset())
+
+
+def test_inputs_with_the_name_of_a_result_are_known_as_shadows() -> None:
+    step = read(
+        {
+            "text_a": "x",
+            "action_yes": "Yes",
+            "action": "what was chosen last",
+            "s3_file": "File",
+            "form_x": 1,
+        },
+        {"form_y.type": "string"},
+    )
+    assert set(step.shadows) == {"action_yes", "action", "s3_file", "form_x"}
+    assert set(step.shadows) <= set(step.result_names())
+
+
+def test_a_result_must_have_a_name_of_its_own() -> None:
+    message = problem({"action_yes": "Yes", "action": "x"}, {"action.type": "string"})
+    assert "action: two results have this name" in message
+    assert "s3_f_meta: two results have this name" in problem({"s3_f": "File", "s3_f_meta": "x"})
+
+
+def test_results_are_local_where_the_activity_declares_outputs() -> None:
+    assert read(TEXT, local_results=True).local_results
+    assert not read(TEXT).local_results
+
+
+def test_a_name_means_something_wherever_it_comes_from() -> None:
+    for name in ("text_a", "action_b", "form_c", "s3_d", "title", "chat_id", "Line.label", "x.type"):
+        assert contract.is_item(name), name
+    assert not contract.is_item("amount")
+
+
+def test_a_step_names_its_recipient_by_input_or_property() -> None:
+    assert contract.names_recipient({"chat_id": 5}, {})
+    assert contract.names_recipient({}, {"recipient": "5"})
+    assert not contract.names_recipient({"telegram_user_id": None}, {"title": "T"})
+
+
+# what is kept
+
+FULL = read(
+    {
+        "text_a": "<b>Hello</b>",
+        "Line": "1",
+        "photo_p": "a.png",
+        "form_n": None,
+        "form_n.options": {"1": "one", "2": "two"},
+        "s3_f": "File",
+        "action_yes": "Yes",
+    },
+    {
+        "text_a.links": "true",
+        "form_n.type": "integer",
+        "form_n.min": "0.5",
+        "s3_f.accept": ".json",
+        "s3_f.max_bytes": "10",
+        "allow": "7,8",
+        "thread": "3",
+    },
+    recipient=-5,
+)
+
+
+@pytest.mark.parametrize("step", [FULL, read(TEXT), read({"action_a": "A"}), read(FILE)])
+def test_a_kept_step_is_the_same_step(step: Step) -> None:
+    kept = step.model_dump(mode="json", exclude_defaults=True)
+    assert Step.model_validate(kept) == step
+
+
+def test_a_kept_step_has_the_types_of_its_model() -> None:
+    assert FULL.asks[0].options == (Option(value="1", caption="one"), Option(value="2", caption="two"))
+    assert FULL.allow == (7, 8)
+    assert FULL.asks[1].max_bytes == 10
+    assert ANN not in (FULL.chat_id, FULL.recipient_id)
+
+
+NASTY = (
+    "", " ", ".", "..", "a.b", "action_", "action_a", "s3_", "s3_a", "form_", "form_a", "text_a", "photo_a",
+    "form_a.type", "form_a.options", "form_a.min", "form_a.pattern", "form_a.default", "s3_a.accept",
+    "action_a.label", "title", "recipient", "review", "chat_id", "telegram_user_id", "allow", "\0", "\ud800",
+    "🏳️‍🌈", "</b><a href='x'>", "{{7*7}}", "${x}", "'; --", "a" * 5000, "-0", "1e309", "nan", "true", "|", "=",
+    "a|b=|=c", "(", "(a+)+$", "choice", "integer", "%s%n", "\u202eabc",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_is_declared_is_a_step_or_an_authors_error(seed: int) -> None:
+    chance = random.Random(seed)
+    values: tuple[Any, ...] = (*NASTY, None, True, 0, -1, 2**70, 1.5, float("nan"), [], {}, [None], {"": []})
+    for _ in range(50):
+        inputs = {chance.choice(NASTY): chance.choice(values) for _ in range(chance.randrange(5))}
+        properties = {chance.choice(NASTY): chance.choice(NASTY) for _ in range(chance.randrange(5))}
+        recipient = chance.choice([ANN, -5, *values])
+        found = read_or_complaint(declare(inputs, properties, recipient=recipient))
+        if isinstance(found, str):
+            assert found.startswith("activity 'ask': ")
+        else:
+            kept = found.model_dump(mode="json", exclude_defaults=True)
+            assert Step.model_validate(kept) == found
+
+
+def read_or_complaint(declared: contract.Declared) -> Step | str:
+    """The step, or what its author reads instead."""
+    try:
+        return contract.read_step(declared)
+    except AuthorError as error:
+        return str(error)
