@@ -246,8 +246,18 @@ def test_the_smallest_process_of_the_readme_is_a_step() -> None:
     assert [action.name for action in step.actions] == ["yes", "no"]
 
 
+def test_the_step_beside_the_picture_is_the_one_of_the_diagram() -> None:
+    diagram = page("bpmn/community_audit.bpmn")
+    review = diagram[diagram.index('<bpmn:serviceTask id="review"') :]
+    table = page("README.md").partition("<table>")[2].partition("</table>")[0]
+    for name, value in rows(table):
+        plain_name, plain_value = name.strip("`"), value.strip("`")
+        said = [f'name="{plain_name}">{plain_value}<', f'name="{plain_name}" value="{plain_value}"']
+        assert any(each in review for each in said), plain_name
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_a_property_or_input_in_an_example_is_of_the_contract(path: Path) -> None:
+def test_a_property_in_an_example_is_of_the_contract(path: Path) -> None:
     keys = set().union(*contract.ITEM_KEYS.values())
     for name in re.findall(r'camunda:property name="([^"]+)"', path.read_text()):
         item, dot, key = name.partition(".")
