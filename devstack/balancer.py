@@ -20,7 +20,7 @@ async def balancing(ports: Sequence[int]) -> AsyncIterator[str]:
             pipes.add(task)
             task.add_done_callback(pipes.discard)
         for _ in ports:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, asyncio.CancelledError):
                 there, back = await asyncio.open_connection(HOST, next(turn))
                 await asyncio.gather(_pump(reader, back), _pump(there, writer))
                 return

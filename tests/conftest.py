@@ -68,10 +68,11 @@ async def _pool(database_url: str) -> AsyncIterator[Database]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def db(_pool: Database) -> Database:
-    """A database without rows. Emptying one is several times faster than copying a template."""
-    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    """A database without rows. Emptying one is many times faster than copying a template."""
+    tables = [table.name for table in reversed(Base.metadata.sorted_tables)]
     async with _pool.begin() as tx:
         # What a test left open would make this wait for ever.
         await tx.execute(text("SET LOCAL lock_timeout = '5s'"))
-        await tx.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
+        connection = await tx.connection()
+        await connection.exec_driver_sql("; ".join(f"DELETE FROM {table}" for table in tables))
     return _pool

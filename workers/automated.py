@@ -29,6 +29,7 @@ STOP_AFTER_S = 2.0
 """How long running functions may go on after a stop was asked; then they are cancelled and unlocked."""
 
 
+GIVE_BACK_TRIES = 4
 FAULTS_BEFORE_INCIDENT = 4
 """How often the engine may fail at what follows a task before an operator has to look."""
 
@@ -92,10 +93,16 @@ class AutomatedWorker:
 
     async def _give_back(self, task: FetchedTask) -> None:
         """Unlock a task, but only while our lock surely holds: later it may be somebody else's."""
-        with contextlib.suppress(WorldError):
-            if await self._extend(task, 5) is LockOutcome.HELD:
-                await self._services.engine.unlock(task.id)
-                log.info("given back", task=task.id)
+        for attempt in range(1, GIVE_BACK_TRIES + 1):
+            try:
+                if await self._extend(task, 5) is LockOutcome.HELD:
+                    await self._services.engine.unlock(task.id)
+                    log.info("given back", task=task.id)
+            except WorldError:
+                # Such as a heartbeat that was cancelled here and is still at work in the engine.
+                await asyncio.sleep(pause_s(attempt, 1))
+            else:
+                return
 
     async def _run(self, task: FetchedTask, topic: Automated) -> None:
         external = library_task(task)

@@ -29,7 +29,6 @@ async def test_the_whole_audit_by_clicks(world: World, browser: Browser, tmp_pat
         await review(chat)
         await chat.sees("The audit is finished")
         await expect(chat.timeline.locator(".inline-button").filter(has_text="Approve")).to_have_count(0)
-        await save_picture(chat)
         assert chat.complaints == []
         assert chat.foreign_requests == []
 
@@ -62,6 +61,7 @@ async def review(chat: WebChat) -> None:
     await until_picture(chat)
     await chat.send("Healthy group")
     await chat.sees("May the result be published")
+    await save_picture(chat)
     await chat.press("Yes")
     await chat.sees("Your decision?")
     await chat.press("Approve")
@@ -75,6 +75,8 @@ async def until_picture(chat: WebChat) -> None:
 
 
 async def save_picture(chat: WebChat) -> None:
-    """Keep a screenshot where SCREENSHOT says, for the README."""
+    """Keep a picture of the conversation, as on a phone, where SCREENSHOT says: the README's."""
     if path := os.environ.get("SCREENSHOT"):
+        await chat.page.set_viewport_size({"width": 520, "height": 1240})
         await chat.page.screenshot(path=path)
+        await chat.page.set_viewport_size({"width": 1280, "height": 1180})

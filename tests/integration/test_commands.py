@@ -68,7 +68,7 @@ async def test_a_command_within_a_text_is_an_answer(talk: Conversation) -> None:
     assert (await talk.reply(reply_id)).answers["form_a"]["value"] == "see /help for that"
 
 
-@pytest.mark.parametrize("text", ["/tasks", "/cancel"])
+@pytest.mark.parametrize("text", ["/tasks", "/cancel", "/start"])
 async def test_what_is_personal_is_told_in_private(talk: Conversation, text: str) -> None:
     ann = await talk.telegram.ann()
     group = await talk.telegram.group(ann)

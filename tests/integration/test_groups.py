@@ -3,9 +3,9 @@
 import pytest
 
 from bot import groups
-from bot.starter import EngineUsers, Starter
+from bot.starter import FAULTS_BEFORE_GIVING_UP, EngineUsers, Starter
 from shared import people, starts, texts
-from shared.engine.errors import EngineRejected, EngineUnavailable, NotFound, UserIdRefused
+from shared.engine.errors import EngineFault, EngineRejected, EngineUnavailable, NotFound, UserIdRefused
 from shared.errors import AuthorError, WorldError
 from shared.models import Chat, Person, ProcessStart
 from shared.queues import claim
@@ -284,6 +284,16 @@ async def test_a_process_that_cannot_be_started_is_told_to_who_asked(
         await starter._tell(tx, (await all_of(talk.db, ProcessStart))[0], "x")
     await talk.send()
     assert await talk.last(ann) == texts.CANNOT_START
+
+
+async def test_a_fault_behind_a_start_is_tried_a_few_times(talk: Conversation) -> None:
+    row = await asked(talk)
+    for tries in range(1, FAULTS_BEFORE_GIVING_UP + 1):
+        row.attempts = tries
+        talk.fakes.engine.fail("start_process", EngineFault("no flow matches", type_="X"))
+        last = tries == FAULTS_BEFORE_GIVING_UP
+        with pytest.raises(AuthorError if last else WorldError, match="no flow matches"):
+            await Starter(talk.fakes.services).start(row)
 
 
 # engine users

@@ -411,6 +411,28 @@ async def test_a_failure_after_the_claim_was_lost_leaves_the_row_alone(
     assert (await get(db, Update, row_id)).state == "handled"
 
 
+async def test_what_follows_from_poison_is_taken_back_with_a_lost_claim(
+    db: Database, wakeups: Wakeups
+) -> None:
+    await an_update(db)
+    followed = asyncio.Event()
+
+    async def slow(row: Update) -> None:
+        await lapse(db, Update)
+        (other,) = await take(db, PLAIN)
+        await finish(db, other)
+        raise AuthorError("too late to matter")
+
+    async def follow(tx: Tx, row: Update, reason: str) -> None:
+        tx.add(Chore(name="what follows", state="waiting"))
+        followed.set()
+
+    async with running(Loop(PLAIN, slow, db, wakeups, on_poison=follow).run):
+        await asyncio.wait_for(followed.wait(), 5)
+    assert [row.state for row in await all_of(db, Update)] == ["handled"]
+    assert await all_of(db, Chore) == []
+
+
 async def test_one_failing_row_does_not_hold_up_the_others(db: Database, wakeups: Wakeups) -> None:
     await fill(db, [f"k:{n}" for n in range(30)])
     handler = Handler(db, *[RuntimeError("broken")] * 5)

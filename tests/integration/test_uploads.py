@@ -11,7 +11,7 @@ from shared import texts, transitions
 from shared.errors import WorldError
 from shared.models import Upload
 from shared.queues import LostClaim, claim
-from shared.storage import StorageUnavailable
+from shared.storage import StorageRefused, StorageUnavailable
 from shared.uploads import UPLOADS
 from tests.fakes.conversation import Conversation, variables
 from tests.fakes.rows import all_of, change, get, lapse
@@ -213,15 +213,20 @@ async def test_an_upload_goes_on_to_the_next_question(talk: Conversation) -> Non
 # the world
 
 
-async def test_a_bucket_that_is_away_is_told_once_and_the_file_is_stored_later(talk: Conversation) -> None:
+@pytest.mark.parametrize(
+    "error", [StorageUnavailable("away"), StorageRefused("R2_BUCKET_NAME names no bucket")]
+)
+async def test_a_bucket_that_is_away_is_told_once_and_the_file_is_stored_later(
+    talk: Conversation, error: Exception
+) -> None:
     ann = await talk.telegram.ann()
     reply_id = await asked(talk, ann)
     await send_file(talk, ann)
     await talk.telegram.receive(talk.db)
     await talk.handle()
-    talk.fakes.bucket.failures = [StorageUnavailable("away")] * 2
+    talk.fakes.bucket.failures = [error] * 2
     for _ in range(2):
-        with pytest.raises(WorldError):
+        with pytest.raises(type(error)):
             await Uploader(talk.fakes.services).handle(await take(talk))
     await talk.send()
     assert (await talk.telegram.texts(ann)).count(texts.STORAGE_AWAY) == 1

@@ -143,6 +143,15 @@ class World:
 
         await until(all_so, f"all pending replies {state}", patience_s)
 
+    async def until_tidy(self) -> None:
+        """Wait until every message is sent and every change is made: both wait for the rate budget."""
+        query = "SELECT count(*) FROM prompts WHERE state IN ('queued', 'editing', 'retiring', 'deleting')"
+
+        async def tidy() -> bool:
+            return bool(await self.value(query) == 0)
+
+        await until(tidy, "nothing is left to send or to change", 40)
+
     async def until_ended(self, instance_id: str, patience_s: float = 20.0) -> str:
         """Wait until an instance has ended; its state in the history."""
 

@@ -207,8 +207,8 @@ def read_or_sentence(ask: Ask, text: str) -> dict[str, Any] | str:
 
 
 def test_a_pattern_that_backtracks_for_ever_refuses_within_its_limit() -> None:
-    ask = Ask(name="form_x", type="string", label="x", required=True, pattern=r"(\w+\s?)*\.")
+    ask = Ask(name="form_x", type="string", label="x", required=True, pattern="(x+x+)+y")
     started = time.monotonic()
     with pytest.raises(InvalidAnswer):
-        read_answer(ask, "a" * 40 + "!")
+        read_answer(ask, "x" * 5000)
     assert time.monotonic() - started < 5
