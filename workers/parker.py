@@ -17,6 +17,7 @@ from shared.service import Services
 from shared.signing import derive_key
 from shared.steps import contract, conversation
 from shared.steps.model import Step
+from shared.steps.reading import Declared
 from workers.registry import Human
 
 log = structlog.get_logger(__name__)
@@ -66,7 +67,7 @@ class Parker:
             step = step.model_copy(update={"title": info.name or ""})
         return step
 
-    async def _declared(self, task: FetchedTask, info: ActivityInfo) -> contract.Declared:
+    async def _declared(self, task: FetchedTask, info: ActivityInfo) -> Declared:
         # An activity without inputs has no scope of its own: what looks local to it is the process's.
         local = task.variables if info.input_names else {}
         values: dict[str, Any] = {name: from_engine(raw) for name, raw in local.items()}
@@ -79,7 +80,7 @@ class Parker:
         )
         if not contract.names_recipient(values, properties):
             values["telegram_user_id"] = await self._of_process(task, "telegram_user_id")
-        return contract.Declared(
+        return Declared(
             activity=task.activity_id,
             names=tuple(names),
             values=values,

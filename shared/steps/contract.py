@@ -4,21 +4,15 @@ Inputs reach a step as local variables; metadata is a property ``ITEM.KEY``, or 
 An input parameter of the same name makes a key dynamic. docs/reference/contract.md is this table in words.
 """
 
-import contextlib
-import difflib
-import json
-import math
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
-
-import regex
 
 from shared.errors import AuthorError
 from shared.markup import Rich
-from shared.steps import fields
-from shared.steps.model import Action, Ask, Option, Shown, Step
+from shared.steps.asks import read_ask
+from shared.steps.model import Action, Shown, Step
+from shared.steps.reading import Declared, Reading, allowed, as_text, nearest
 
 STEP_KEYS = {"title", "recipient", "allow", "thread", "review", "cancellable", "on_cancel"}
 RECIPIENT_NAMES = {"telegram_user_id", "chat_id"}
@@ -41,69 +35,8 @@ PREFIXES = {
     "s3_": "s3",
     "form_": "field",
 }
-NAME = re.compile(r"[^.\s]+")
 MAX_ACTIONS = 12
 MAX_CAPTION = 64
-MAX_OPTIONS = 80
-"""Telegram takes 100 buttons under a message; some are left for Skip and the actions."""
-
-
-@dataclass(frozen=True)
-class Declared:
-    """What a task declares: names in the order of the diagram, values as Python, properties as text."""
-
-    activity: str
-    names: tuple[str, ...]
-    values: Mapping[str, Any]
-    properties: Mapping[str, str]
-    caught_codes: frozenset[str] | None = frozenset()
-    local_results: bool = False
-
-
-@dataclass
-class _Reading:
-    """One reading of one step: collects every problem before it complains."""
-
-    declared: Declared
-    problems: list[str] = field(default_factory=list)
-
-    def complain(self, name: str, found: str, allowed: str) -> None:
-        self.problems.append(f"{name}: {found}; {allowed}")
-
-    def get(self, name: str) -> str | None:
-        """The value of a key: from an input parameter, else from a property; None if neither says it."""
-        value = self.declared.values.get(name)
-        if value is None:
-            value = self.declared.properties.get(name)
-        return None if value is None else as_text(value)
-
-    def flag(self, name: str, default: bool) -> bool:
-        value = self.get(name)
-        if value is None or value == "":
-            return default
-        if value.lower() not in {"true", "false"}:
-            self.complain(name, f"found {value!r}", "allowed: true, false")
-            return default
-        return value.lower() == "true"
-
-    def number(self, name: str) -> float | None:
-        value = self.get(name)
-        if value is None or value == "":
-            return None
-        with contextlib.suppress(ValueError):
-            if math.isfinite(float(value)):
-                return float(value)
-        self.complain(name, f"found {value!r}", "a number is expected")
-        return None
-
-    def integer(self, name: str) -> int | None:
-        value = self.get(name)
-        if value is None or value == "":
-            return None
-        if re.fullmatch(r"-?\d{1,18}", value.strip()) is None:
-            self.complain(name, f"found {value!r}", "a whole number is expected")
-            return None
-        return int(value)
 
 
 def is_item(name: str) -> bool:
@@ -119,25 +52,16 @@ def names_recipient(values: Mapping[str, Any], properties: Mapping[str, str]) ->
     )
 
 
-def as_text(value: Any) -> str:
-    """A variable's value as people and keys read it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
-    return "" if value is None else str(value)
-
-
 def read_step(declared: Declared, *, needs_file: bool = False, may_ask: bool = True) -> Step:
     """Check what a task declares and give the step that it describes.
 
     Raises:
         AuthorError: with every problem found, each naming what was found and what is allowed.
     """
-    reading = _Reading(declared)
+    reading = Reading(declared)
     kinds = _kinds(reading)
     _check_keys(reading, kinds)
-    asks = [_ask(reading, name, kind) for name, kind in kinds.items() if kind in {"s3", "field"}]
+    asks = [read_ask(reading, name, kind) for name, kind in kinds.items() if kind in {"s3", "field"}]
     actions = [_action(reading, name) for name, kind in kinds.items() if kind == "action"]
     shown = [item for name, kind in kinds.items() for item in _shown(reading, name, kind)]
     chat_id, recipient_id, allow = _recipient(reading)
@@ -163,7 +87,7 @@ def read_step(declared: Declared, *, needs_file: bool = False, may_ask: bool = T
     return step
 
 
-def _kinds(reading: _Reading) -> dict[str, str]:
+def _kinds(reading: Reading) -> dict[str, str]:
     """Every item that the task names, in the order of the diagram, and what kind it is."""
     declared = reading.declared
     typed = {
@@ -186,30 +110,21 @@ def _kinds(reading: _Reading) -> dict[str, str]:
     return kinds
 
 
-def _check_keys(reading: _Reading, kinds: Mapping[str, str]) -> None:
+def _check_keys(reading: Reading, kinds: Mapping[str, str]) -> None:
     declared = reading.declared
     for name in dict.fromkeys([*declared.properties, *(name for name in declared.names if "." in name)]):
         item, dot, key = name.partition(".")
         if not dot:
             if name not in STEP_KEYS | RECIPIENT_NAMES and name not in kinds:
-                reading.complain(name, "unknown property" + _nearest(name, STEP_KEYS), _allowed(STEP_KEYS))
+                reading.complain(name, "unknown property" + nearest(name, STEP_KEYS), allowed(STEP_KEYS))
         elif item not in kinds:
-            reading.complain(name, f"there is no item {item!r}" + _nearest(item, kinds), _allowed(kinds))
+            reading.complain(name, f"there is no item {item!r}" + nearest(item, kinds), allowed(kinds))
         elif key not in ITEM_KEYS[kinds[item]]:
             keys = ITEM_KEYS[kinds[item]]
-            reading.complain(name, f"unknown key {key!r}" + _nearest(key, keys), _allowed(keys))
+            reading.complain(name, f"unknown key {key!r}" + nearest(key, keys), allowed(keys))
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f", did you mean {near[0]!r}?" if near else ""
-
-
-def _allowed(names: Iterable[str]) -> str:
-    return "allowed: " + (", ".join(sorted(names)) or "none")
-
-
-def _shown(reading: _Reading, name: str, kind: str) -> list[Shown]:
+def _shown(reading: Reading, name: str, kind: str) -> list[Shown]:
     if kind not in {"text", "line", "photo", "file"}:
         return []
     value = reading.get(name) or ""
@@ -225,7 +140,7 @@ def _shown(reading: _Reading, name: str, kind: str) -> list[Shown]:
     return [Shown(kind="photo" if kind == "photo" else "file", name=name, value=value, label=label)]
 
 
-def _action(reading: _Reading, name: str) -> Action:
+def _action(reading: Reading, name: str) -> Action:
     short = name.removeprefix("action_")
     said = (reading.get(f"{name}.label"), reading.get(name))
     caption = next((text for text in said if text and not Rich(text).blank), short)
@@ -238,93 +153,7 @@ def _action(reading: _Reading, name: str) -> Action:
     )
 
 
-def _ask(reading: _Reading, name: str, kind: str) -> Ask:
-    if kind == "s3":
-        accept = tuple(
-            part.strip().lower() for part in (reading.get(f"{name}.accept") or "").split(",") if part.strip()
-        )
-        if wrong := [part for part in accept if not re.fullmatch(r"\.[a-z0-9]+", part)]:
-            reading.complain(
-                f"{name}.accept", f"found {wrong[0]!r}", "extensions are expected, like .json,.zip"
-            )
-        return Ask(
-            name=name,
-            type="file",
-            label=reading.get(f"{name}.label") or reading.get(name) or name.removeprefix("s3_"),
-            required=reading.flag(f"{name}.required", default=True),
-            help=reading.get(f"{name}.help"),
-            accept=accept,
-            max_bytes=reading.integer(f"{name}.max_bytes"),
-            public=reading.flag(f"{name}.public", default=False),
-        )
-    return _check_field(reading, _field(reading, name))
-
-
-def _field(reading: _Reading, name: str) -> Ask:
-    type_name = reading.get(f"{name}.type") or "string"
-    if type_name not in fields.TYPES:
-        found = f"found {type_name!r}" + _nearest(type_name, fields.TYPES)
-        reading.complain(f"{name}.type", found, _allowed(fields.TYPES))
-        type_name = "string"
-    default = reading.get(f"{name}.default")
-    return Ask(
-        name=name,
-        type=type_name,
-        label=reading.get(f"{name}.label") or name.removeprefix("form_"),
-        required=reading.flag(f"{name}.required", default=False),
-        default=(reading.get(name) or None) if default is None else default,
-        min=reading.number(f"{name}.min"),
-        max=reading.number(f"{name}.max"),
-        pattern=reading.get(f"{name}.pattern"),
-        options=_options(reading, name),
-        help=reading.get(f"{name}.help"),
-        unit=reading.get(f"{name}.unit"),
-    )
-
-
-def _options(reading: _Reading, name: str) -> tuple[Option, ...]:
-    """``a|b|c``, ``a=Caption|…``, or a list or map variable."""
-    found = reading.declared.values.get(f"{name}.options")
-    if isinstance(found, list):
-        return tuple(Option(value=as_text(each), caption=as_text(each)) for each in found)
-    if isinstance(found, dict):
-        return tuple(Option(value=str(key), caption=as_text(each)) for key, each in found.items())
-    parts = [part.strip() for part in (reading.get(f"{name}.options") or "").split("|") if part.strip()]
-    split = [part.partition("=") for part in parts]
-    return tuple(
-        Option(value=value.strip(), caption=caption.strip() or value.strip()) for value, _, caption in split
-    )
-
-
-def _check_field(reading: _Reading, ask: Ask) -> Ask:
-    if ask.type == "choice" and not ask.options:
-        reading.complain(f"{ask.name}.options", "a choice without options", "give a|b|c or a list variable")
-    if ask.pattern is not None:
-        try:
-            regex.compile(ask.pattern)
-        except regex.error as error:
-            reading.complain(
-                f"{ask.name}.pattern", f"found {ask.pattern!r}", f"no regular expression: {error}"
-            )
-            return ask
-    if len(ask.options) > MAX_OPTIONS:
-        reading.complain(
-            f"{ask.name}.options", f"found {len(ask.options)} options", f"at most {MAX_OPTIONS} fit"
-        )
-    for option in ask.options:
-        try:
-            fields.read_answer(ask, option.value)
-        except fields.InvalidAnswer as error:
-            reading.complain(f"{ask.name}.options", f"found {option.value!r}", str(error))
-    if ask.default is not None:
-        try:
-            fields.read_answer(ask, ask.default)
-        except fields.InvalidAnswer as error:
-            reading.complain(f"{ask.name}.default", f"found {ask.default!r}", str(error))
-    return ask
-
-
-def _recipient(reading: _Reading) -> tuple[int, int | None, str | tuple[int, ...]]:
+def _recipient(reading: Reading) -> tuple[int, int | None, str | tuple[int, ...]]:
     """Whom the step asks: (chat, person or None, who in a group may answer)."""
     values = reading.declared.values
     named = (
@@ -343,7 +172,7 @@ def _recipient(reading: _Reading) -> tuple[int, int | None, str | tuple[int, ...
     return chat_id, (chat_id if chat_id > 0 else None), _allow(reading)
 
 
-def _allow(reading: _Reading) -> str | tuple[int, ...]:
+def _allow(reading: Reading) -> str | tuple[int, ...]:
     allow = (reading.get("allow") or "anyone").strip()
     if allow in {"anyone", "admins"}:
         return allow
@@ -353,7 +182,7 @@ def _allow(reading: _Reading) -> str | tuple[int, ...]:
     return "anyone"
 
 
-def _check_whole(reading: _Reading, step: Step, *, needs_file: bool, may_ask: bool) -> None:
+def _check_whole(reading: Reading, step: Step, *, needs_file: bool, may_ask: bool) -> None:
     if len(step.actions) > MAX_ACTIONS:
         reading.complain("action_*", f"found {len(step.actions)} buttons", f"at most {MAX_ACTIONS} fit")
     if needs_file and not any(ask.is_file for ask in step.asks):
@@ -375,5 +204,5 @@ def _check_whole(reading: _Reading, step: Step, *, needs_file: bool, may_ask: bo
         reading.complain(
             "on_cancel",
             f"nothing catches the BPMN error {step.on_cancel!r}, it would end the instance silently",
-            _allowed(codes),
+            allowed(codes),
         )

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.models import Json
-from shared.steps.contract import Declared, read_step
+from shared.steps.contract import read_step
 from shared.steps.model import Ask, Step
+from shared.steps.reading import Declared
 
 ANN = 100_001
 """The person whom steps ask unless they say otherwise."""

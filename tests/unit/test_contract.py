@@ -9,6 +9,7 @@ import pytest
 from shared.errors import AuthorError
 from shared.steps import contract, fields
 from shared.steps.model import Action, Ask, Option, Shown, Step
+from shared.steps.reading import Declared, as_text
 from tests.fakes.steps import ANN, declare, read
 
 FILE: Mapping[str, str] = {"s3_export": "The export"}
@@ -233,7 +234,7 @@ def test_a_step_that_names_nobody_is_told_what_to_name(value: Any) -> None:
 )
 def test_a_malformed_recipient_is_told_with_what_was_found(value: Any) -> None:
     message = problem(TEXT, recipient=value)
-    assert f"recipient: found {contract.as_text(value)!r}; a Telegram user id, tg_user_ID or" in message
+    assert f"recipient: found {as_text(value)!r}; a Telegram user id, tg_user_ID or" in message
 
 
 def test_the_recipient_of_the_step_comes_before_the_persons_and_the_chats_id() -> None:
@@ -542,7 +543,7 @@ def test_whatever_is_declared_is_a_step_or_an_authors_error(seed: int) -> None:
             assert Step.model_validate(kept) == found
 
 
-def read_or_complaint(declared: contract.Declared) -> Step | str:
+def read_or_complaint(declared: Declared) -> Step | str:
     """The step, or what its author reads instead."""
     try:
         return contract.read_step(declared)

@@ -14,8 +14,9 @@ from shared.engine.bpmn import read_activities
 from shared.errors import AuthorError
 from shared.models import Base
 from shared.settings import Settings
-from shared.steps import contract
+from shared.steps import asks, contract
 from shared.steps.fields import TYPES
+from shared.steps.reading import Declared
 from workers import registry
 
 ROOT = Path(__file__).parents[2]
@@ -103,7 +104,7 @@ def test_the_contract_tells_the_limits() -> None:
     text = page("docs/reference/contract.md")
     assert f"At most {contract.MAX_ACTIONS} buttons" in text
     assert f"at most {contract.MAX_CAPTION} characters" in text
-    assert f"at most {contract.MAX_OPTIONS}" in section(text, "Keys of fields")
+    assert f"at most {asks.MAX_OPTIONS}" in section(text, "Keys of fields")
 
 
 def test_every_setting_is_told_with_its_default() -> None:
@@ -240,7 +241,7 @@ def test_the_smallest_process_of_the_readme_is_a_step() -> None:
     (info,) = read_activities(xml.encode()).values()
     values = dict(re.findall(r'inputParameter name="([^"]+)">([^<]*)<', xml)) | {"telegram_user_id": 1}
     properties = dict(re.findall(r'property name="([^"]+)" value="([^"]*)"', xml))
-    declared = contract.Declared(info.id, info.input_names, values, properties)
+    declared = Declared(info.id, info.input_names, values, properties)
     step = contract.read_step(declared)
     assert [ask.name for ask in step.asks] == ["form_people"]
     assert [action.name for action in step.actions] == ["yes", "no"]
@@ -266,7 +267,7 @@ def test_a_property_in_an_example_is_of_the_contract(path: Path) -> None:
 
 def test_the_error_of_the_tutorial_is_the_one_that_authors_get() -> None:
     properties = {"form_place.type": "choice", "form_place.lable": "Where to?", "form_place.options": "a|b"}
-    declared = contract.Declared("approval", (), {"telegram_user_id": 1}, properties)
+    declared = Declared("approval", (), {"telegram_user_id": 1}, properties)
     with pytest.raises(AuthorError) as error:
         contract.read_step(declared)
     beginning = "activity 'approval': form_place.lable: unknown key 'lable', did you mean 'label'?; allowed: "

@@ -1,0 +1,99 @@
+"""What a step asks for: files and fields, read from their keys and checked."""
+
+import re
+
+import regex
+
+from shared.steps import fields
+from shared.steps.model import Ask, Option
+from shared.steps.reading import Reading, allowed, as_text, nearest
+
+MAX_OPTIONS = 80
+"""Telegram takes 100 buttons under a message; some are left for Skip and the actions."""
+
+
+def read_ask(reading: Reading, name: str, kind: str) -> Ask:
+    """A file (``kind`` s3) or a field of the step; what is wrong with it goes to the reading's problems."""
+    if kind == "s3":
+        accept = tuple(
+            part.strip().lower() for part in (reading.get(f"{name}.accept") or "").split(",") if part.strip()
+        )
+        if wrong := [part for part in accept if not re.fullmatch(r"\.[a-z0-9]+", part)]:
+            reading.complain(
+                f"{name}.accept", f"found {wrong[0]!r}", "extensions are expected, like .json,.zip"
+            )
+        return Ask(
+            name=name,
+            type="file",
+            label=reading.get(f"{name}.label") or reading.get(name) or name.removeprefix("s3_"),
+            required=reading.flag(f"{name}.required", default=True),
+            help=reading.get(f"{name}.help"),
+            accept=accept,
+            max_bytes=reading.integer(f"{name}.max_bytes"),
+            public=reading.flag(f"{name}.public", default=False),
+        )
+    return _check_field(reading, _field(reading, name))
+
+
+def _field(reading: Reading, name: str) -> Ask:
+    type_name = reading.get(f"{name}.type") or "string"
+    if type_name not in fields.TYPES:
+        found = f"found {type_name!r}" + nearest(type_name, fields.TYPES)
+        reading.complain(f"{name}.type", found, allowed(fields.TYPES))
+        type_name = "string"
+    default = reading.get(f"{name}.default")
+    return Ask(
+        name=name,
+        type=type_name,
+        label=reading.get(f"{name}.label") or name.removeprefix("form_"),
+        required=reading.flag(f"{name}.required", default=False),
+        default=(reading.get(name) or None) if default is None else default,
+        min=reading.number(f"{name}.min"),
+        max=reading.number(f"{name}.max"),
+        pattern=reading.get(f"{name}.pattern"),
+        options=_options(reading, name),
+        help=reading.get(f"{name}.help"),
+        unit=reading.get(f"{name}.unit"),
+    )
+
+
+def _options(reading: Reading, name: str) -> tuple[Option, ...]:
+    """``a|b|c``, ``a=Caption|…``, or a list or map variable."""
+    found = reading.declared.values.get(f"{name}.options")
+    if isinstance(found, list):
+        return tuple(Option(value=as_text(each), caption=as_text(each)) for each in found)
+    if isinstance(found, dict):
+        return tuple(Option(value=str(key), caption=as_text(each)) for key, each in found.items())
+    parts = [part.strip() for part in (reading.get(f"{name}.options") or "").split("|") if part.strip()]
+    split = [part.partition("=") for part in parts]
+    return tuple(
+        Option(value=value.strip(), caption=caption.strip() or value.strip()) for value, _, caption in split
+    )
+
+
+def _check_field(reading: Reading, ask: Ask) -> Ask:
+    if ask.type == "choice" and not ask.options:
+        reading.complain(f"{ask.name}.options", "a choice without options", "give a|b|c or a list variable")
+    if ask.pattern is not None:
+        try:
+            regex.compile(ask.pattern)
+        except regex.error as error:
+            reading.complain(
+                f"{ask.name}.pattern", f"found {ask.pattern!r}", f"no regular expression: {error}"
+            )
+            return ask
+    if len(ask.options) > MAX_OPTIONS:
+        reading.complain(
+            f"{ask.name}.options", f"found {len(ask.options)} options", f"at most {MAX_OPTIONS} fit"
+        )
+    for option in ask.options:
+        try:
+            fields.read_answer(ask, option.value)
+        except fields.InvalidAnswer as error:
+            reading.complain(f"{ask.name}.options", f"found {option.value!r}", str(error))
+    if ask.default is not None:
+        try:
+            fields.read_answer(ask, ask.default)
+        except fields.InvalidAnswer as error:
+            reading.complain(f"{ask.name}.default", f"found {ask.default!r}", str(error))
+    return ask

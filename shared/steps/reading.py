@@ -1,0 +1,92 @@
+"""Reading one task's declaration: keys as texts, flags and numbers, and every problem collected."""
+
+import contextlib
+import difflib
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a task declares: names in the order of the diagram, values as Python, properties as text."""
+
+    activity: str
+    names: tuple[str, ...]
+    values: Mapping[str, Any]
+    properties: Mapping[str, str]
+    caught_codes: frozenset[str] | None = frozenset()
+    local_results: bool = False
+
+
+@dataclass
+class Reading:
+    """One reading of one step: collects every problem before it complains."""
+
+    declared: Declared
+    problems: list[str] = field(default_factory=list)
+
+    def complain(self, name: str, found: str, allowed: str) -> None:
+        """Note a problem: which name, what was found, what is allowed."""
+        self.problems.append(f"{name}: {found}; {allowed}")
+
+    def get(self, name: str) -> str | None:
+        """The value of a key: from an input parameter, else from a property; None if neither says it."""
+        value = self.declared.values.get(name)
+        if value is None:
+            value = self.declared.properties.get(name)
+        return None if value is None else as_text(value)
+
+    def flag(self, name: str, default: bool) -> bool:
+        """The value of a key that is true or false."""
+        value = self.get(name)
+        if value is None or value == "":
+            return default
+        if value.lower() not in {"true", "false"}:
+            self.complain(name, f"found {value!r}", "allowed: true, false")
+            return default
+        return value.lower() == "true"
+
+    def number(self, name: str) -> float | None:
+        """The value of a key that is a finite number."""
+        value = self.get(name)
+        if value is None or value == "":
+            return None
+        with contextlib.suppress(ValueError):
+            if math.isfinite(float(value)):
+                return float(value)
+        self.complain(name, f"found {value!r}", "a number is expected")
+        return None
+
+    def integer(self, name: str) -> int | None:
+        """The value of a key that is a whole number."""
+        value = self.get(name)
+        if value is None or value == "":
+            return None
+        if re.fullmatch(r"-?\d{1,18}", value.strip()) is None:
+            self.complain(name, f"found {value!r}", "a whole number is expected")
+            return None
+        return int(value)
+
+
+def as_text(value: Any) -> str:
+    """A variable's value as people and keys read it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else str(value)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint at the known word that was most likely meant, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def allowed(names: Iterable[str]) -> str:
+    """The end of a complaint: what would have been right."""
+    return "allowed: " + (", ".join(sorted(names)) or "none")
