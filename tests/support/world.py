@@ -23,7 +23,7 @@ from tests.support.engine_work import settings_of
 QUICK = {
     "CLAIM_S": "2",
     "FETCH_LOCK_S": "3",
-    "POLL_S": "1",
+    "POLL_S": "0.4",
     "WITHDRAWAL_INTERVAL_S": "0.3",
     "LOG_LEVEL": "INFO",
 }
