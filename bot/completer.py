@@ -5,7 +5,14 @@ from datetime import UTC, datetime
 import structlog
 
 from shared import outbox, texts, transitions
-from shared.engine.errors import EngineFault, EngineRejected, EngineUnauthorized, EngineUnavailable, TaskGone
+from shared.engine.errors import (
+    FAULTS_BEFORE_GIVING_UP,
+    EngineFault,
+    EngineRejected,
+    EngineUnauthorized,
+    EngineUnavailable,
+    TaskGone,
+)
 from shared.engine.records import ActivityEnd
 from shared.engine.task_records import LockOutcome, Refusal, refusal
 from shared.markup import render_html
@@ -20,7 +27,6 @@ log = structlog.get_logger(__name__)
 AT_ONCE = 4
 """Four connections saturate an engine; more only add latency."""
 
-FAULTS_BEFORE_INCIDENT = 4
 SUSPENDED_PAUSE_S = 10.0
 ENDS = {
     "complete": "completed",
@@ -124,7 +130,7 @@ class Completer:
         """
         outcome = reply.outcome or {}
         faults = outcome.get("faults", 0) + 1
-        if faults >= FAULTS_BEFORE_INCIDENT:
+        if faults >= FAULTS_BEFORE_GIVING_UP:
             await self._incident(reply, str(error))
             return
         async with self._services.db.begin() as tx:

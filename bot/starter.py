@@ -6,7 +6,7 @@ import structlog
 
 from shared import outbox, people, starts, texts
 from shared.db import Tx, notify
-from shared.engine.errors import EngineFault, EngineRejected, NotFound, UserIdRefused
+from shared.engine.errors import FAULTS_BEFORE_GIVING_UP, EngineFault, EngineRejected, NotFound, UserIdRefused
 from shared.errors import AuthorError
 from shared.markup import render_html
 from shared.models import Person, ProcessStart
@@ -16,9 +16,6 @@ from shared.steps.conversation import Draft
 from shared.transitions import FETCH_SIGNAL
 
 log = structlog.get_logger(__name__)
-
-
-FAULTS_BEFORE_GIVING_UP = 4
 
 
 class Starter:

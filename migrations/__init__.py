@@ -32,10 +32,3 @@ def upgrade(connection: Connection) -> None:
     config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-
-
-def revise(connection: Connection, message: str) -> None:
-    """Write a new version from the difference between the models and the database; read it before use."""
-    config = _config()
-    config.attributes["connection"] = connection
-    command.revision(config, message=message, autogenerate=True, rev_id=None)

@@ -9,7 +9,13 @@ import socket
 
 import structlog
 
-from shared.engine.errors import EngineFault, EngineUnavailable, OptimisticLocking, TaskGone
+from shared.engine.errors import (
+    FAULTS_BEFORE_GIVING_UP,
+    EngineFault,
+    EngineUnavailable,
+    OptimisticLocking,
+    TaskGone,
+)
 from shared.engine.results import Outcome, library_task, outcome_of, report
 from shared.engine.task_records import FetchedTask, LockOutcome, TopicFetch
 from shared.errors import AuthorError, StepgramError, WorldError
@@ -30,8 +36,7 @@ STOP_AFTER_S = 2.0
 
 
 GIVE_BACK_TRIES = 4
-FAULTS_BEFORE_INCIDENT = 4
-"""How often the engine may fail at what follows a task before an operator has to look."""
+"""How often it is tried to give a task back."""
 
 
 class CannotGoOn(StepgramError):
@@ -132,7 +137,7 @@ class AutomatedWorker:
                     return  # an earlier try whose answer was lost had done it
                 raise LostTask from None
             except EngineFault as error:
-                if attempt >= FAULTS_BEFORE_INCIDENT:
+                if attempt >= FAULTS_BEFORE_GIVING_UP:
                     raise CannotGoOn(f"done, but the process cannot go on: {error}") from error
             except (OptimisticLocking, EngineUnavailable) as error:
                 log.warning("the engine does not take the result yet", error=str(error))

@@ -2,6 +2,9 @@
 
 from shared.errors import AuthorError, StepgramError, WorldError
 
+FAULTS_BEFORE_GIVING_UP = 4
+"""How often the engine may fail (:class:`EngineFault`) at one request before an operator has to look."""
+
 
 class EngineError(StepgramError):
     """The engine did not do what it was asked."""

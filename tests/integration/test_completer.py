@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from bot.completer import FAULTS_BEFORE_INCIDENT, Completer
+from bot.completer import Completer
 from shared import texts, transitions
 from shared.db import Database
 from shared.engine.errors import (
+    FAULTS_BEFORE_GIVING_UP,
     EngineFault,
     EngineRejected,
     EngineUnauthorized,
@@ -269,13 +270,13 @@ async def test_what_the_engine_refuses_as_it_stands_is_an_incident_with_the_answ
 
 async def test_a_fault_behind_the_step_is_tried_a_few_times_and_then_an_incident(fakes: Fakes) -> None:
     task_id, reply_id = await answered(fakes)
-    for tries in range(1, FAULTS_BEFORE_INCIDENT):
+    for tries in range(1, FAULTS_BEFORE_GIVING_UP):
         fakes.engine.fail("complete", EngineFault("no flow matches", type_="X"))
         with pytest.raises(WorldError):
             await tell(fakes, tries=tries)
     assert await state(fakes, reply_id) == "answered"
     fakes.engine.fail("complete", EngineFault("no flow matches", type_="X"))
-    await tell(fakes, tries=FAULTS_BEFORE_INCIDENT)
+    await tell(fakes, tries=FAULTS_BEFORE_GIVING_UP)
     assert await state(fakes, reply_id) == "failed"
     assert "no flow matches" in (fakes.engine.held[task_id].incident or "")
 

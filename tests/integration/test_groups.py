@@ -3,9 +3,16 @@
 import pytest
 
 from bot import groups
-from bot.starter import FAULTS_BEFORE_GIVING_UP, EngineUsers, Starter
+from bot.starter import EngineUsers, Starter
 from shared import people, starts, texts
-from shared.engine.errors import EngineFault, EngineRejected, EngineUnavailable, NotFound, UserIdRefused
+from shared.engine.errors import (
+    FAULTS_BEFORE_GIVING_UP,
+    EngineFault,
+    EngineRejected,
+    EngineUnavailable,
+    NotFound,
+    UserIdRefused,
+)
 from shared.errors import AuthorError, WorldError
 from shared.models import Chat, Person, ProcessStart
 from shared.queues import claim
