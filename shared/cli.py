@@ -26,12 +26,18 @@ def main() -> None:
     deploy = commands.add_parser("deploy", help="deploy BPMN files to the engine")
     deploy.add_argument("files", nargs="+", type=Path, metavar="FILE")
     deploy.add_argument("--tenant", help="the tenant that the processes belong to")
+    doctor = commands.add_parser(
+        "doctor", help="look at engine, database, bucket and bot, and say how to mend"
+    )
+    doctor.add_argument("--format", choices=("text", "json"), default="text")
     options = parser.parse_args()
     try:
         settings = load_settings()
         logs.configure(settings.log_level, settings.log_format)
         if options.command == "migrate":
             _migrate(settings)
+        elif options.command == "doctor":
+            sys.exit(asyncio.run(_doctor(settings, options.format)))
         else:
             asyncio.run(_deploy(settings, options.files, options.tenant))
     except (StepgramError, OSError) as error:
@@ -54,6 +60,14 @@ def _migrate(settings: Settings) -> None:
     finally:
         engine.dispose()
     sys.stdout.write(f"the tables are at revision {migrations.latest()}\n")
+
+
+async def _doctor(settings: Settings, form: str) -> int:
+    from shared.doctor import report
+
+    findings = await report.examine(settings)
+    sys.stdout.write(f"{report.told(findings, form)}\n")
+    return 0 if report.is_well(findings) else 1
 
 
 async def _deploy(settings: Settings, files: list[Path], tenant: str | None) -> None:

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 Tx = AsyncSession
 """An open transaction; whoever opened it commits it."""
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0003"
 """The revision of migrations/ that this version of the code needs."""
 
 CHANNEL = "stepgram"
@@ -113,7 +113,7 @@ class Database:
         """Return when the database answers and its tables are those of this version, or at ``stopping``."""
         delay_s = 0.5
         while not stopping.is_set():
-            problem = await self._problem()
+            problem = await self.problem()
             if problem is None:
                 return
             log.warning("waiting for the database", problem=problem, again_in_s=delay_s)
@@ -122,7 +122,8 @@ class Database:
             except TimeoutError:
                 delay_s = min(delay_s * 2, 10)
 
-    async def _problem(self) -> str | None:
+    async def problem(self) -> str | None:
+        """What keeps this version from working with this database, None if nothing does."""
         try:
             async with self.begin() as tx:
                 known = await tx.scalar(select(func.to_regclass("alembic_version")))

@@ -102,6 +102,8 @@ class PendingReply(Queued):
         ),
         Index("ix_pending_replies_chat_id", "chat_id", "state"),
         Index("ix_pending_replies_activity_instance_id", "activity_instance_id"),
+        # Pruning walks it from the oldest on; what waits is not in it.
+        Index("ix_pending_replies_closed", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
     )
 
     external_task_id: Mapped[str]
@@ -140,6 +142,7 @@ class Prompt(Queued):
         _waiting("prompts", "editing", "retiring", "deleting"),
         Index("ix_prompts_chat_order", "chat_id", "id", postgresql_where=text("state = 'queued'")),
         Index("ix_prompts_pending_reply_id", "pending_reply_id"),
+        Index("ix_prompts_loose", "created_at", postgresql_where=text("pending_reply_id IS NULL")),
     )
 
     pending_reply_id: Mapped[int | None] = mapped_column(ForeignKey("pending_replies.id", ondelete="CASCADE"))
@@ -162,6 +165,7 @@ class Update(Queued):
         UniqueConstraint("bot_id", "update_id"),
         _waiting("updates", "queued"),
         Index("ix_updates_order", "order_key", "id", postgresql_where=text("state = 'queued'")),
+        Index("ix_updates_over", "state", "created_at", postgresql_where=text("state <> 'queued'")),
     )
 
     bot_id: Mapped[int]

@@ -56,6 +56,18 @@ class Settings(BaseSettings):
     withdrawal_interval_s: float = Field(default=3.0, gt=0)
     sweep_interval_s: float = Field(default=600.0, gt=0)
     undeliverable_after_s: float = Field(default=7 * 86_400, gt=0)
+    keep_closed_s: float = Field(default=30 * 86_400, ge=86_400, description="then what is over is deleted")
+    keep_updates_s: float = Field(
+        # Telegram delivers for a day, and may give an update_id once more after a week of quiet.
+        default=3 * 86_400,
+        ge=86_400,
+        lt=7 * 86_400,
+        description="then handled updates are deleted",
+    )
+    keep_set_aside_s: float = Field(
+        default=180 * 86_400, ge=86_400, description="then what was set aside is deleted"
+    )
+    prune_interval_s: float = Field(default=600.0, gt=0)
     automated_concurrency: int = Field(default=4, gt=0, description="automated steps at once in one process")
     upload_max_bytes: int = Field(default=20_000_000, gt=0, description="largest file the Bot API gives")
     messages_per_s: float = Field(default=30.0, gt=0, description="budget of the bot")

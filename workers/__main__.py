@@ -9,9 +9,9 @@ from shared.service import Part, Services, main
 from workers import registry
 from workers.automated import AutomatedWorker
 from workers.fetcher import Fetcher
+from workers.housekeeping import Housekeeping
 from workers.leases import Leases
 from workers.parker import Parker
-from workers.withdrawal import Withdrawal
 
 PARKING_ROOM = 64
 """Steps that one process parks at once; while they are in hand it fetches no more."""
@@ -34,13 +34,13 @@ async def compose(services: Services, stopping: asyncio.Event, topics: Sequence[
         poll_s=settings.poll_s,
     )
     automated = AutomatedWorker(services, registry.automated_topics(topics))
-    withdrawal = await Withdrawal(services).loop()
+    housekeeping = await Housekeeping(services).loop()
     return [
         services.wakeups.run,
         fetcher.run,
         automated.run,
         Leases(services).loop().run,
-        withdrawal.run,
+        housekeeping.run,
         *(loop.run for loop in services.senders()),
     ]
 

@@ -10,7 +10,6 @@ import structlog
 from shared import chores, transitions
 from shared.engine.task_records import LockOutcome
 from shared.models import Chore, PendingReply
-from shared.queues import Loop
 from shared.service import Services
 
 log = structlog.get_logger(__name__)
@@ -33,14 +32,6 @@ class Withdrawal:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._engine = services.engine
-
-    async def loop(self) -> Loop[Chore]:
-        """The loop that a worker process runs; makes the chores' rows."""
-        async with self._services.db.begin() as tx:
-            await chores.ensure(tx, FEED, SWEEP)
-        return Loop(
-            chores.CHORES, self.work, self._services.db, self._services.wakeups, concurrency=2, poll_s=0.5
-        )
 
     async def work(self, chore: Chore) -> None:
         """Do one chore."""

@@ -18,6 +18,7 @@ from tests.fakes.services import Fakes
 from tests.fakes.steps import ANN
 from tests.fakes.waiting import running, until
 from workers import registry
+from workers.housekeeping import Housekeeping
 from workers.leases import Leases
 from workers.parker import Parker
 from workers.withdrawal import ALARM_LEAST, FEED, Withdrawal
@@ -157,13 +158,13 @@ async def test_the_loop_renews_what_is_due(fakes: Fakes) -> None:
 
 async def work(fakes: Fakes, name: str = FEED) -> Chore:
     """Do one chore; its row afterwards."""
-    withdrawal = Withdrawal(fakes.services)
-    await withdrawal.loop()
+    housekeeping = Housekeeping(fakes.services)
+    await housekeeping.loop()
     await lapse(fakes.db, Chore)
     async with fakes.db.begin() as tx:
         chores = await claim(tx, withdrawal_queue(), 10, 60)
     (chore,) = [each for each in chores if each.name == name]
-    await withdrawal.work(chore)
+    await housekeeping.work(chore)
     return await get(fakes.db, Chore, chore.id)
 
 
@@ -290,8 +291,8 @@ async def test_the_sweep_leaves_an_incident_to_its_operator(fakes: Fakes) -> Non
     assert await state(fakes, reply_id) == "failed"
 
 
-async def test_both_chores_are_done_again_and_again(fakes: Fakes) -> None:
-    loop = await Withdrawal(fakes.services).loop()
+async def test_the_chores_are_done_again_and_again(fakes: Fakes) -> None:
+    loop = await Housekeeping(fakes.services).loop()
     async with running(loop.run):
         await until(lambda: fakes.engine.count("canceled_activities") >= 3, "the feed looks")
         await until(lambda: fakes.engine.count("external_tasks") >= 1, "the sweep looks")
