@@ -14,6 +14,7 @@ from shared.storage.errors import call
 
 BUCKET, RIGHTS, CORS, CLOCK = "bucket", "bucket rights", "bucket CORS", "bucket clock"
 PREFIX = "stepgram-doctor/"
+MEND = "set R2_ENDPOINT_URL, R2_BUCKET_NAME, R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY to what is there"
 
 
 class _Probe(Storage):
@@ -38,7 +39,7 @@ async def examine(settings: Settings) -> list[Finding]:
     """All checks of the bucket."""
     probe = _Probe.from_settings(settings)
     try:
-        there = await attempt(BUCKET, _there(probe))
+        there = await attempt(BUCKET, _there(probe), MEND)
         if there.state == "fail":
             return [there, *(skip(name, "the bucket cannot be reached") for name in (RIGHTS, CORS, CLOCK))]
         rest = (

@@ -35,7 +35,7 @@ class Finding:
 
     def line(self) -> str:
         """The finding as one line for people."""
-        mend = f" To mend: {self.mend}" if self.mend else ""
+        mend = f". To mend: {self.mend}" if self.mend else ""
         return f"{self.state:<5}{self.check}: {self.found}{mend}"
 
 
@@ -59,18 +59,16 @@ def skip(check: str, found: str) -> Finding:
     return Finding(check, State.SKIP, found)
 
 
-async def attempt(check: str, look: Awaitable[Finding], limit_s: float = LIMIT_S) -> Finding:
-    """Do one check; whatever happens to it becomes its finding. Our errors name the setting themselves."""
+async def attempt(check: str, look: Awaitable[Finding], mend: str = "", limit_s: float = LIMIT_S) -> Finding:
+    """Do one check; whatever happens to it becomes its finding, with ``mend`` if it is an error."""
     try:
         return await asyncio.wait_for(look, limit_s)
     except TimeoutError:
-        return fail(
-            check, f"no answer within {limit_s:g} s", "see whether something between us holds it back"
-        )
+        return fail(check, f"no answer within {limit_s:g} s", mend or "see what stands between us and it")
     except StepgramError as error:
-        return fail(check, one_line(str(error)))
+        return fail(check, one_line(str(error)), mend)
     except Exception as error:  # a surprise in one check must not end the others
-        return fail(check, one_line(f"{type(error).__name__}: {error}"))
+        return fail(check, one_line(f"{type(error).__name__}: {error}"), mend)
 
 
 def one_line(text: str) -> str:

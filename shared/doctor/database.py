@@ -16,17 +16,24 @@ OLDEST = 13
 SERVER, TABLES, DIRECT, CLOCK = "database", "database tables", "database LISTEN", "database clock"
 
 
+MEND = "set DATABASE_URL to postgresql://USER:PASSWORD@HOST:PORT/NAME of a server that runs"
+MEND_DIRECT = "let DATABASE_DIRECT_URL name the server itself, past any pooler"
+
+
 async def examine(settings: Settings) -> list[Finding]:
     """All checks of the database."""
     db = Database(settings.database_url, pool_size=3, behind_pooler=settings.database_direct_url is not None)
     try:
-        server, direct = await asyncio.gather(
-            attempt(SERVER, _server(db)), attempt(DIRECT, _direct(settings))
-        )
+        server = await attempt(SERVER, _server(db), MEND)
         if server.state == "fail":
-            return [server, *(skip(name, "the database does not answer") for name in (TABLES, CLOCK)), direct]
-        rest = attempt(TABLES, _tables(db)), attempt(CLOCK, compare_clocks(CLOCK, _now(db)))
-        return [server, *await asyncio.gather(*rest), direct]
+            away = [skip(name, "the database does not answer") for name in (TABLES, CLOCK, DIRECT)]
+            return [server, *away]
+        rest = (
+            attempt(TABLES, _tables(db)),
+            attempt(CLOCK, compare_clocks(CLOCK, _now(db))),
+            attempt(DIRECT, _direct(settings), MEND_DIRECT),
+        )
+        return [server, *await asyncio.gather(*rest)]
     finally:
         await db.aclose()
 
@@ -54,19 +61,13 @@ async def _now(db: Database) -> datetime:
 
 
 async def _direct(settings: Settings) -> Finding:
-    """A session that keeps its settings is no transaction pooler's, and may wait and lead."""
+    """Who listens here hears: so it is no transaction pooler, and leadership works as well."""
     try:
-        connection = await direct_connection(settings.database_direct_url or settings.database_url)
-        async with connection:
-            await connection.execute("LISTEN stepgram_doctor")
-            heard = await (await connection.execute("SELECT pg_listening_channels()")).fetchone()
+        async with await direct_connection(settings.database_direct_url or settings.database_url) as direct:
+            await direct.execute("LISTEN stepgram_doctor")
+            heard = await (await direct.execute("SELECT pg_listening_channels()")).fetchone()
     except psycopg.Error as error:
-        found = one_line(str(error))
-        return fail(DIRECT, found, "let DATABASE_DIRECT_URL name the server itself, past any pooler")
+        return fail(DIRECT, one_line(str(error)), MEND_DIRECT)
     if heard is None:
-        return fail(
-            DIRECT,
-            "a pooler swallows LISTEN",
-            "let DATABASE_DIRECT_URL name the server itself, past any pooler",
-        )
+        return fail(DIRECT, "a pooler swallows LISTEN", MEND_DIRECT)
     return ok(DIRECT, "a direct connection hears")

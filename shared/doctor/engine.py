@@ -36,6 +36,8 @@ GRANT = "an administrator grants it, see docs/how-to/existing-engine.md"
 MAX_ID = 64
 TOO_LONG = f"tg_user_{'0' * MAX_ID}"
 
+MEND = "set ENGINE_URL, ENGINE_USERNAME and ENGINE_PASSWORD to those of an engine that runs"
+
 POLL_S = 1.5
 HEAD_START_S = 0.4
 
@@ -82,7 +84,7 @@ class _Probe(EngineClient):
 async def examine(settings: Settings) -> list[Finding]:
     """All checks of the engine. One request tries the login: the engine counts wrong passwords."""
     async with _Probe.from_settings(settings) as engine:
-        first = await attempt(ENGINE, _version(engine))
+        first = await attempt(ENGINE, _version(engine), MEND)
         if first.state == "fail":
             return [first, *(skip(name, "the engine cannot be asked") for name in AFTER_LOGIN)]
         rest = (
@@ -140,13 +142,13 @@ async def _user_ids(engine: _Probe) -> Finding:
     except EngineFault as error:
         if error.type != "ProcessEnginePersistenceException":
             raise
-        return ok(IDS, "tg_user_ID is allowed")
-    await engine.remove_user(TOO_LONG[:MAX_ID])  # a database that cuts what is too long
+    else:
+        await engine.remove_user(TOO_LONG[:MAX_ID])  # a database that cuts off what is too long
     return ok(IDS, "tg_user_ID is allowed")
 
 
 async def _history(engine: _Probe) -> Finding:
-    """The level is not told by REST, but what is remembered shows it: a running instance has its activities."""
+    """The level is not told by REST, but it shows: a running instance has its activities."""
     running = await engine.some_instance()
     if await engine.has_history(running):
         return ok(HISTORY, "activities are remembered")
@@ -154,7 +156,7 @@ async def _history(engine: _Probe) -> Finding:
         return skip(HISTORY, "cannot be told before a process runs; level activity or higher is needed")
     return fail(
         HISTORY,
-        "a running instance has no remembered activities, so steps that are taken back are not noticed",
+        "a running instance has no activities, so steps that are taken back are not noticed",
         "set the engine's history level to activity or higher, or grant READ_HISTORY",
     )
 

@@ -7,6 +7,7 @@ from shared.settings import Settings
 from shared.telegram.account import Account, account
 
 TOKEN, WEBHOOK, PRIVACY = "bot token", "webhook", "privacy mode"
+MEND = "set BOT_TOKEN to the one that BotFather shows; TELEGRAM_API_URL only for a server of your own"
 MANY_UPDATES = 100
 RECENT = timedelta(hours=1)
 
@@ -20,7 +21,7 @@ async def examine(settings: Settings) -> list[Finding]:
         known.append(await account(settings))
         return ok(TOKEN, f"{known[0].name} ({known[0].id})")
 
-    token = await attempt(TOKEN, look())
+    token = await attempt(TOKEN, look(), MEND)
     if not known:
         return [token, *(skip(name, "Telegram did not answer") for name in (WEBHOOK, PRIVACY))]
     return [token, _webhook(settings, known[0]), _privacy(known[0])]

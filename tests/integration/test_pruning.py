@@ -41,7 +41,7 @@ async def an_upload(db: Database, reply_id: int) -> None:
                 user_name="Ann",
                 file_id="f",
                 name="x.json",
-            )  # fmt: skip
+            )
         )
 
 
@@ -139,7 +139,7 @@ async def test_starts_go_when_their_instance_has_ended(db: Database) -> None:
                     business_key=str(number),
                     variables={},
                     requested_by=1,
-                )  # fmt: skip
+                )
             )
     await prune(db, AGES)
     assert [row.business_key for row in await all_of(db, ProcessStart)] == ["2", "3", "4", "5"]
