@@ -26,9 +26,7 @@ def main() -> None:
     deploy = commands.add_parser("deploy", help="deploy BPMN files to the engine")
     deploy.add_argument("files", nargs="+", type=Path, metavar="FILE")
     deploy.add_argument("--tenant", help="the tenant that the processes belong to")
-    doctor = commands.add_parser(
-        "doctor", help="look at engine, database, bucket and bot, and say how to mend"
-    )
+    doctor = commands.add_parser("doctor", help="check all that Stepgram needs, and say how to mend it")
     doctor.add_argument("--format", choices=("text", "json"), default="text")
     options = parser.parse_args()
     try:

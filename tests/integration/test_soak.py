@@ -36,10 +36,11 @@ DAY = (
        FROM generate_series(1, :steps) AS n""",
     "UPDATE updates SET claim = gen_random_uuid(), due_at = now() WHERE state = 'queued'",
     "UPDATE updates SET state = 'handled', claim = NULL WHERE state = 'queued'",
-    """INSERT INTO uploads (state, pending_reply_id, variable, chat_id, message_id, user_id, user_name, file_id,
-         name) SELECT 'stored', id, 's3_x', chat_id, id, chat_id, 'Ann', 'f', 'x.json'
+    """INSERT INTO uploads (state, pending_reply_id, variable, chat_id, message_id, user_id, user_name,
+         file_id, name) SELECT 'stored', id, 's3_x', chat_id, id, chat_id, 'Ann', 'f', 'x.json'
        FROM pending_replies WHERE state = 'posted' AND id % 5 = 0""",
-    "UPDATE pending_replies SET state = 'answered', outcome = '{\"kind\": \"complete\"}' WHERE state = 'posted'",
+    """UPDATE pending_replies SET state = 'answered', outcome = jsonb_build_object('kind', 'complete')
+       WHERE state = 'posted'""",
     "UPDATE prompts SET state = 'retiring' WHERE state = 'sent'",
     "UPDATE prompts SET state = 'retired' WHERE state = 'retiring'",
     "UPDATE pending_replies SET state = 'completed', closed_at = now() WHERE state = 'answered'",
