@@ -3,13 +3,13 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
 import structlog
-from sqlalchemy import func, select, text
+from sqlalchemy import Executable, Row, func, select, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 Tx = AsyncSession
 """An open transaction; whoever opened it commits it."""
 
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0002"
 """The revision of migrations/ that this version of the code needs."""
 
 CHANNEL = "stepgram"
@@ -35,6 +35,9 @@ DEAD_PEER: dict[str, Any] = {
     "tcp_user_timeout": 10_000,
 }
 """A database host that is gone without a word is noticed in seconds."""
+
+AT_ONCE_POOL = 2
+"""Connections of one process for statements that must not wait for a transaction to end."""
 
 SESSION_OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=60000 -c lock_timeout=20000"
 """A process that stands still loses its locks, and nobody waits for one for ever."""
@@ -89,6 +92,14 @@ class Database:
             connect_args={"prepare_threshold": None, "connect_timeout": 10, **DEAD_PEER, **options},
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+        self.at_once_engine = create_async_engine(
+            driver_url(url),
+            pool_size=AT_ONCE_POOL,
+            max_overflow=0,
+            isolation_level="AUTOCOMMIT",
+            hide_parameters=True,
+            connect_args={"prepare_threshold": None, "connect_timeout": 10, **DEAD_PEER, **options},
+        )
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:
@@ -108,6 +119,29 @@ class Database:
             if error.connection_invalidated:
                 raise DatabaseUnavailable(f"the database connection was lost: {error.orig}") from error
             raise
+
+    async def at_once(self, statement: Executable) -> Sequence[Row[Any]]:
+        """The rows of one statement that commits itself, over connections that no transaction can occupy.
+
+        It costs one round trip. A connection that died while it was idle is replaced, so the statement
+        must be harmless when it is repeated.
+
+        Raises:
+            DatabaseUnavailable: the database is away.
+        """
+        for is_last in (False, True):
+            try:
+                async with self.at_once_engine.connect() as connection:
+                    return (await connection.execute(statement)).all()
+            except PoolTimeoutError as error:
+                raise DatabaseUnavailable("every connection to the database is in use") from error
+            except DBAPIError as error:
+                if error.connection_invalidated and not is_last:
+                    continue
+                if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
+                    raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
+                raise
+        raise AssertionError("unreachable")
 
     async def wait_until_ready(self, stopping: asyncio.Event) -> None:
         """Return when the database answers and its tables are those of this version, or at ``stopping``."""
@@ -140,6 +174,7 @@ class Database:
     async def aclose(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+        await self.at_once_engine.dispose()
 
 
 async def notify(tx: Tx, name: str) -> None:

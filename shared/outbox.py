@@ -1,7 +1,7 @@
 """The one outbox: every message of ours is a row before it is sent, and is changed through its row."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, delete, func, select, true, update
@@ -13,13 +13,29 @@ from shared.models import Json, Prompt
 from shared.queues import Queue, settle
 from shared.steps.conversation import Draft
 
-REPLY, PROMPT, BULK = 0, 1, 2
-"""Priorities: an answer to somebody who waits goes before a new step, and that before reminders and bulk."""
+REPLY, PROMPT, REMINDER, BULK = 0, 1, 2, 3
+"""Lanes: an answer to somebody who waits goes before a new step, that before reminders, and bulk is last."""
 
-SENDING = Queue(
-    "prompts", Prompt, ("queued",), order_key="chat_id", first=("priority", "due_at"), poison="failed"
-)
+OVERDUE_S = 60.0
+"""A message of a lower lane that waited so long goes among the prompts, however many those are."""
+
+# The index of what waits has the order of the claims, so a claim costs the same whatever waits behind.
+_NEW: dict[str, Any] = {"order_key": "chat_id", "first": ("priority",), "poison": "failed"}
+
+SENDING = Queue("prompts", Prompt, ("queued",), **_NEW)
 """New messages, in order within each chat."""
+
+REPLIES = Queue("prompts", Prompt, ("queued",), only=(Prompt.priority == REPLY,), **_NEW)
+"""Those of them that somebody waits for; with a loop of their own they find a free hand."""
+
+OVERDUE = Queue(
+    "overdue_prompts",
+    Prompt,
+    ("queued",),
+    only=(Prompt.priority > PROMPT, Prompt.created_at < func.now() - timedelta(seconds=OVERDUE_S)),
+    **_NEW | {"first": ()},
+)
+"""Those of them that would be passed over for ever, oldest first."""
 
 CHANGES = Queue("changes", Prompt, ("editing", "retiring", "deleting"), poison="failed")
 """Messages to edit, to close or to take away; never before the next new message of their chat."""
@@ -57,8 +73,24 @@ async def post(
         if prompt_id is not None:
             ids.append(prompt_id)
     if ids:
+        await _lift(tx, chat_id, priority)
         await notify(tx, SENDING.name)
     return ids
+
+
+async def _lift(tx: Tx, chat_id: int, priority: int) -> None:
+    """Let what waits for a chat go as soon as the newest of its messages: they go in order."""
+    slower = (
+        select(Prompt.id)
+        .where(Prompt.chat_id == chat_id, Prompt.state == "queued", Prompt.priority > priority)
+        .with_for_update(skip_locked=True)  # a sender that holds one is about to be done with it
+    )
+    await tx.execute(
+        update(Prompt)
+        .where(Prompt.id.in_(slower))
+        .values(priority=priority)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def show(tx: Tx, key: str, chat_id: int, rich: Rich) -> None:
@@ -182,7 +214,14 @@ async def record_sent(tx: Tx, prompt: Prompt, message_id: int) -> None:
         await adopt(tx, prompt.chat_id, message_id, prompt.pending_reply_id)
     if recorded != "sent":
         await notify(tx, CHANGES.name)
-    await notify(tx, SENDING.name)
+    await _free_the_next(tx, prompt.chat_id)
+
+
+async def _free_the_next(tx: Tx, chat_id: int) -> None:
+    """Wake the senders if something waited behind a message of a chat."""
+    waits = select(Prompt.id).where(Prompt.chat_id == chat_id, Prompt.state == "queued")
+    if await tx.scalar(waits.limit(1)) is not None:
+        await notify(tx, SENDING.name)
 
 
 async def record_unreachable(tx: Tx, prompt: Prompt, reason: str) -> None:

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any, Generic, TypeVar, cast
 
 import structlog
-from sqlalchemy import CursorResult, and_, case, exists, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, and_, case, exists, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from shared.db import Database, Tx
@@ -50,7 +50,8 @@ class Queue(Generic[Row]):
     """What one queue names: its table, its waiting states, its order key.
 
     A row that met ``max_attempts`` unexpected errors, or one error of its author's, goes to the state
-    ``poison`` with its reason; the world's errors are tried for ever.
+    ``poison`` with its reason; the world's errors are tried for ever. A queue may take ``only`` some of the
+    waiting rows; the others count for the order all the same.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Queue(Generic[Row]):
     waiting: tuple[str, ...]
     order_key: str | None = None
     first: tuple[str, ...] = ("due_at",)
+    only: tuple[ColumnElement[bool], ...] = ()
     max_attempts: int = 10
     poison: str | None = None
     longest_pause_s: float = 60.0
@@ -66,7 +68,7 @@ class Queue(Generic[Row]):
 async def claim(tx: Tx, queue: Queue[Row], limit: int, claim_s: float) -> Sequence[Row]:
     """Take up to ``limit`` free rows; they are this holder's for ``claim_s``, longer if it extends that."""
     model = queue.model
-    free = [model.state.in_(queue.waiting), model.due_at <= func.now()]
+    free = [model.state.in_(queue.waiting), model.due_at <= func.now(), *queue.only]
     if queue.order_key is not None:
         elder = aliased(model)
         key: InstrumentedAttribute[Any] = getattr(model, queue.order_key)

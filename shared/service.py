@@ -78,7 +78,11 @@ class Services:
             undeliverable_after_s=self.settings.undeliverable_after_s,
         )
         return [
+            self.loop(outbox.REPLIES, sender.send, concurrency=4, on_poison=sender.incident),
             self.loop(outbox.SENDING, sender.send, concurrency=8, on_poison=sender.incident),
+            self.loop(
+                outbox.OVERDUE, sender.send_overdue, concurrency=1, poll_s=5.0, on_poison=sender.incident
+            ),
             self.loop(outbox.CHANGES, sender.change, concurrency=4),
         ]
 
@@ -91,6 +95,7 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(db.aclose)
         engine = await stack.enter_async_context(EngineClient.from_settings(settings))
         governor = Governor(db, settings)
+        stack.push_async_callback(governor.aclose)
         bot = await stack.enter_async_context(telegram_bot(settings, FleetLimiter(governor)))
         files = TelegramFiles(settings, bot)
         stack.push_async_callback(files.aclose)

@@ -71,9 +71,17 @@ class Settings(BaseSettings):
     automated_concurrency: int = Field(default=4, gt=0, description="automated steps at once in one process")
     upload_max_bytes: int = Field(default=20_000_000, gt=0, description="largest file the Bot API gives")
     messages_per_s: float = Field(default=30.0, gt=0, description="budget of the bot")
+    messages_burst: int = Field(default=15, gt=0, description="messages of the bot at once, then its rate")
     chat_messages_per_s: float = Field(default=1.0, gt=0)
     chat_burst: int = Field(default=15, gt=0, description="messages to a chat at once, then its rate")
     group_messages_per_min: float = Field(default=20.0, gt=0)
+    allow_paid_broadcast: bool = Field(default=False, description="pay Telegram for more than 30 a second")
+    rate_answer_s: float = Field(
+        default=0.25, gt=0, description="so long may the database take to grant a message"
+    )
+    rate_fallback_share: float = Field(
+        default=0.1, gt=0, le=1, description="one process's part of the budget without the database"
+    )
     log_format: str = Field(default="text", pattern="^(text|json)$")
     log_level: str = "INFO"
 

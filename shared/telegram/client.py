@@ -54,6 +54,12 @@ async def telegram_bot(
         await unused.shutdown()
 
 
+def retry_after_s(error: RetryAfter) -> float:
+    """The seconds that a 429 asks to wait."""
+    seconds = error.retry_after
+    return seconds.total_seconds() if hasattr(seconds, "total_seconds") else float(seconds)
+
+
 def translate(error: TelegramError) -> StepgramError:
     """python-telegram-bot's error as one of ours."""
     text = error.message
@@ -67,9 +73,7 @@ def translate(error: TelegramError) -> StepgramError:
         reason = "Telegram refuses BOT_TOKEN; ask BotFather for the bot's current token"
         return TelegramUnavailable(reason, retry_after_s=30.0)
     if isinstance(error, RetryAfter):
-        seconds = error.retry_after
-        after_s = seconds.total_seconds() if hasattr(seconds, "total_seconds") else float(seconds)
-        return TelegramUnavailable(text, retry_after_s=after_s)
+        return TelegramUnavailable(text, retry_after_s=retry_after_s(error))
     if isinstance(error, NetworkError):
         return TelegramUnavailable(f"Telegram does not answer: {text}")
     return TelegramRefused(text)

@@ -36,6 +36,9 @@ SPOOL_BYTES = 1_000_000
 SPARED = 5
 """Messages at once that a change leaves to the replies of its chat, unless it is one itself."""
 
+CHANGE_PATIENCE_S = 0.2
+"""A change stands in line so long for the bot's budget; a reply among the changes must not wait behind it."""
+
 PHOTO_LIMIT_BYTES = 10_000_000
 UPLOAD_LIMIT_BYTES = 50_000_000
 GONE = ("not found", "can't be edited", "can't be deleted", "not modified", "message_id_invalid")
@@ -62,9 +65,13 @@ class Sender:
         self._governor = governor
         self._undeliverable_after_s = undeliverable_after_s
 
-    async def send(self, prompt: Prompt) -> None:
+    async def send_overdue(self, prompt: Prompt) -> None:
+        """Send one message of a lower lane that has waited long enough to go among the prompts."""
+        await self.send(prompt, lane=min(prompt.priority, outbox.PROMPT))
+
+    async def send(self, prompt: Prompt, *, lane: int | None = None) -> None:
         """Send one message and record its id; a crash between the two may send it twice."""
-        await self._governor.take(prompt.chat_id)
+        await self._governor.take(prompt.chat_id, lane=prompt.priority if lane is None else lane)
         try:
             message = await self._send(prompt.chat_id, prompt.content)
         except ChatMigrated as error:
@@ -126,7 +133,6 @@ class Sender:
     async def _not_sent(self, prompt: Prompt, error: StepgramError) -> None:
         if isinstance(error, TelegramUnavailable):
             if error.retry_after_s is not None:
-                await self._governor.halt(prompt.chat_id, error.retry_after_s)
                 raise Later(str(error), retry_after_s=error.retry_after_s)
             raise error
         if isinstance(error, TelegramRefused):
@@ -154,14 +160,17 @@ class Sender:
             return
         await self._let_new_ones_pass(prompt.chat_id)
         is_reply = prompt.state == "editing" and prompt.priority == outbox.REPLY
-        await self._governor.take(prompt.chat_id, spare=0 if is_reply else SPARED)
+        await self._governor.take(
+            prompt.chat_id,
+            lane=outbox.REPLY if is_reply else outbox.BULK,
+            spare=0 if is_reply else SPARED,
+            patience_s=CHANGE_PATIENCE_S,
+        )
         try:
             await self._change(prompt, prompt.message_id)
         except TelegramError as error:
             ours = translate(error)
             if isinstance(ours, TelegramUnavailable):
-                if ours.retry_after_s is not None:
-                    await self._governor.halt(prompt.chat_id, ours.retry_after_s)
                 raise ours from error
             if not any(word in str(ours).lower() for word in GONE):
                 log.warning("a message cannot be changed", reason=str(ours), prompt=prompt.id)

@@ -27,6 +27,7 @@ def settings_with(**values: Any) -> Settings:
         "engine_url": "http://127.0.0.1:1/engine-rest",
         "r2_public_url": "https://files.example.org",
         "messages_per_s": 1000.0,
+        "rate_answer_s": 20.0,
         "chat_burst": 1000,
         "group_messages_per_min": 2000.0,
         "poll_s": 0.2,

@@ -11,7 +11,7 @@ from shared import outbox
 from shared.db import Database
 from shared.markup import Rich, render_html
 from shared.models import Json, Prompt
-from shared.outbox import CHANGES, PROMPT, REPLY, SENDING
+from shared.outbox import BULK, CHANGES, OVERDUE, PROMPT, REMINDER, REPLIES, REPLY, SENDING
 from shared.queues import LostClaim, Queue, claim
 from shared.steps.conversation import Draft
 from tests.fakes.rows import a_prompt, a_reply, all_of, change, get, lapse
@@ -98,10 +98,45 @@ async def test_only_what_is_still_to_be_sent_holds_up_its_chat(db: Database, sta
 
 async def test_an_answer_goes_before_the_prompts_of_other_chats(db: Database) -> None:
     await post(db, "prompt", chat_id=1)
-    await post(db, "bulk", chat_id=2, priority=outbox.BULK)
+    await post(db, "bulk", chat_id=2, priority=BULK)
     await post(db, "reply", chat_id=3, priority=REPLY)
     told = [(await take(db, limit=1))[0].content["text"] for _ in range(3)]
     assert told == ["reply", "prompt", "bulk"]
+
+
+async def test_the_lanes_go_one_after_the_other_and_each_by_age(db: Database) -> None:
+    for chat_id, lane in enumerate((BULK, REMINDER, PROMPT, REPLY) * 2, start=1):
+        await post(db, str(lane), chat_id=chat_id, priority=lane)
+    order = [(await take(db, limit=1))[0].chat_id for _ in range(8)]
+    assert order == [4, 8, 3, 7, 2, 6, 1, 5]
+
+
+async def test_a_reply_finds_a_free_hand_beside_all_others(db: Database) -> None:
+    await post(db, "prompt", chat_id=1)
+    await post(db, "reply", chat_id=2, priority=REPLY)
+    assert [prompt.content["text"] for prompt in await take(db, REPLIES)] == ["reply"]
+
+
+async def test_a_reply_takes_what_waits_before_it_in_its_chat_along_and_keeps_the_order(db: Database) -> None:
+    await post(db, "bulk", chat_id=1, priority=BULK)
+    await post(db, "foreign bulk", chat_id=2, priority=BULK)
+    await post(db, "reply", chat_id=1, priority=REPLY)
+    order = []
+    for number in range(2):
+        (prompt,) = await take(db, REPLIES)
+        order.append(prompt.content["text"])
+        await sent(db, prompt, number + 1)
+    assert order == ["bulk", "reply"]
+    assert not await take(db, REPLIES)
+
+
+async def test_what_was_passed_over_for_a_minute_is_taken_all_the_same(db: Database) -> None:
+    for chat_id, age_s in ((1, 30), (2, 70), (3, 61)):
+        (waiting,) = await post(db, "bulk", chat_id=chat_id, priority=BULK)
+        await change(db, Prompt, waiting, created_at=datetime.now(UTC) - timedelta(seconds=age_s))
+    (old_prompt,) = await post(db, "prompt", chat_id=4)
+    await change(db, Prompt, old_prompt, created_at=datetime.now(UTC) - timedelta(seconds=99))
+    assert [prompt.chat_id for prompt in await take(db, OVERDUE)] == [2, 3]
 
 
 async def test_what_is_posted_keeps_its_step_kind_and_keyboard(db: Database) -> None:

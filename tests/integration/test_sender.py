@@ -345,6 +345,24 @@ async def test_a_message_waits_while_the_budget_is_used_up(services: Services, t
     assert await telegram.calls("sendMessage") == []
 
 
+async def test_a_message_that_was_passed_over_goes_among_the_prompts(
+    services: Services, telegram: Telegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lanes: list[int] = []
+
+    async def take(chat_id: int, *, lane: int) -> None:
+        lanes.append(lane)
+
+    monkeypatch.setattr(services.governor, "take", take)
+    sender = sender_of(services)
+    for handle in (sender.send, sender.send_overdue):
+        await a_prompt(services.db, await telegram.ann(), priority=outbox.BULK)
+        async with services.db.begin() as tx:
+            (prompt,) = await claim(tx, outbox.SENDING, 1, 60)
+        await handle(prompt)
+    assert lanes == [outbox.BULK, outbox.PROMPT]
+
+
 async def test_a_burst_to_one_chat_arrives_whole_and_in_order(fakes: Fakes, telegram: Telegram) -> None:
     """Telegram's own limits are on, and ours are below them."""
     telegram.running.sandbox.limits.rates.enforce = True

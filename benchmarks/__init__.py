@@ -1,0 +1,1 @@
+"""Side-by-side measurements on one real engine: `make bench`."""
