@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import httpx
+import psutil
 
 from benchmarks.figures import Figure
 from benchmarks.ground import Ground, NotDone, database_of, python
@@ -38,12 +39,21 @@ async def bench(ground: Ground) -> list[Figure]:
 
 async def _ours(ground: Ground, chats: list[int]) -> dict[str, float]:
     async with ground.product({"MESSAGES_PER_S": str(PER_BOT_S)}) as product, _limited(ground) as since:
-        for number in range(PROCESSES):
-            await product.start(f"bench_sender{number}", "bot")
+        names = [f"bench_sender{number}" for number in range(PROCESSES)]
+        for name in names:
+            await product.start(name, "bot")
         database = database_of(product)
+        before_s = _cpu_s(ground, names)
         await ground.rows(database, QUEUE, chats)
         await ground.rows(database, WAKE)
-        return await _sent(ground, since, len(chats))
+        sent = await _sent(ground, since, len(chats))
+        return sent | {"cpu_ms_each": round((_cpu_s(ground, names) - before_s) / len(chats) * 1000, 1)}
+
+
+def _cpu_s(ground: Ground, names: list[str]) -> float:
+    """What the processes have used; with less than that a second left for them, the machine is the bound."""
+    used = [psutil.Process(ground.stack.state.processes[name].pid).cpu_times() for name in names]
+    return sum(each.user + each.system for each in used)
 
 
 async def _theirs(ground: Ground, chats: list[int]) -> dict[str, float]:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 CLOSE_S = 2.0
 """What is under way has so long to end when the process does."""
 
-RETRY_S = 1.0
+RETRY_S = 0.25
 """Between two looks whether the database is quick again."""
 
 AHEAD_SHARE, AHEAD_MOST_S = 0.4, 0.2
