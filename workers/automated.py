@@ -6,6 +6,7 @@ import itertools
 import os
 import secrets
 import socket
+import time
 
 import structlog
 
@@ -35,6 +36,12 @@ STOP_AFTER_S = 2.0
 """How long running functions may go on after a stop was asked; then they are cancelled and unlocked."""
 
 
+AHEAD_S, AHEAD_AT_MOST = 0.1, 32
+"""Tasks are fetched ahead for so long as the recent ones took: many quick ones at once, slow ones never."""
+
+RECENT = 0.1
+"""The weight of the newest task in the mean time of the recent ones."""
+
 GIVE_BACK_TRIES = 4
 """How often it is tried to give a task back."""
 
@@ -54,18 +61,30 @@ class AutomatedWorker:
         self._services = services
         self._topics = {topic.name: topic for topic in topics}
         self.worker_id = f"stepgram-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        fetches = [TopicFetch(topic.name, lock_s=topic.lock_s, local_variables=False) for topic in topics]
+        # What the poll of a process that was killed still locks is free again after the short lock.
+        self._first_lock_s = services.settings.fetch_lock_s
+        fetches = [
+            TopicFetch(topic.name, lock_s=min(topic.lock_s, self._first_lock_s), local_variables=False)
+            for topic in topics
+        ]
         self._stopping = False
         self._running: dict[asyncio.Task[None], FetchedTask] = {}
+        self._at_once = services.settings.automated_concurrency
+        self._places = asyncio.Semaphore(self._at_once)
+        self._recent_s = 1.0
         self._fetcher = Fetcher(
             services.engine,
             services.wakeups,
             self.worker_id,
             fetches,
             self._take,
-            room=services.settings.automated_concurrency,
+            room=self._at_once,
             poll_s=services.settings.poll_s,
+            ahead=self._ahead,
         )
+
+    def _ahead(self) -> int:
+        return min(AHEAD_AT_MOST, int(AHEAD_S * self._at_once / self._recent_s))
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until ``stopping``; what is not done soon after is cancelled and given back."""
@@ -113,9 +132,12 @@ class AutomatedWorker:
         external = library_task(task)
         tools = Tools(self._services.storage, self._services.db, task.id)
         try:
-            async with self._heartbeat(task, topic):
+            async with self._heartbeat(task, topic), self._places:
+                began = time.monotonic()
                 outcome = outcome_of(await topic.run(external, tools), topic.name)
                 await self._report(task, outcome)
+                took_s = time.monotonic() - began
+                self._recent_s += RECENT * (took_s - self._recent_s)
         except LostTask:
             log.warning("the task is no longer ours")
         except (AuthorError, CannotGoOn) as error:
@@ -167,8 +189,10 @@ class AutomatedWorker:
 
         async def beat() -> None:
             nonlocal lost
+            held_s = min(topic.lock_s, self._first_lock_s)
             while True:
-                await asyncio.sleep(topic.lock_s / 3)
+                await asyncio.sleep(held_s / 3)
+                held_s = topic.lock_s
                 with contextlib.suppress(WorldError):
                     if await self._extend(task, topic.lock_s) is not LockOutcome.HELD:
                         lost = True

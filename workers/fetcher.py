@@ -15,12 +15,18 @@ from shared.wakeups import Wakeups
 log = structlog.get_logger(__name__)
 
 Take = Callable[[FetchedTask], Awaitable[None]]
+TakeMany = Callable[[Sequence[FetchedTask]], Awaitable[None]]
+
+TOGETHER = 16
+"""Tasks that are given to ``take_many`` at once; a long answer becomes several such groups, side by side."""
 
 
 class Fetcher:
     """Keeps up to ``room`` tasks in hand at once, each given to ``take``.
 
     A pending long poll is never cancelled: the engine would still lock tasks for it that nobody receives.
+    ``ahead`` says how many more may wait for a place: where tasks take milliseconds, a fetch for each of them
+    costs as much as they do. With ``take_many``, tasks that came together are given to it in groups.
     """
 
     def __init__(
@@ -33,21 +39,34 @@ class Fetcher:
         *,
         room: int,
         poll_s: float,
+        ahead: Callable[[], int] = lambda: 0,
+        take_many: TakeMany | None = None,
     ) -> None:
         self._engine = engine
         self._worker_id = worker_id
         self._topics = topics
         self._take = take
-        self._limit = room
+        self._places = room
+        self._ahead = ahead
+        self._take_many = take_many
         self._poll_s = poll_s
         self._nudge = wakeups.subscribe(FETCH_SIGNAL)
-        self._in_hand: set[asyncio.Task[None]] = set()
+        self._in_hand: dict[asyncio.Task[None], int] = {}
         self._asked = 0
         self._changed = asyncio.Event()
 
     @property
+    def _limit(self) -> int:
+        return self._places + self._ahead()
+
+    @property
     def _room(self) -> int:
-        return self._limit - len(self._in_hand) - self._asked
+        return self._limit - sum(self._in_hand.values()) - self._asked
+
+    @property
+    def _worth_a_fetch(self) -> bool:
+        """Whether there is room, and of that ahead half: else each task that ends would cost a fetch."""
+        return self._room >= max(1, self._ahead() // 2)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Fetch until ``stopping``, then wait for what is in hand; the caller bounds that wait."""
@@ -67,7 +86,7 @@ class Fetcher:
         while not stopping.is_set():
             # Half the room is left to quick looks, or a pending poll would keep them from fetching.
             share = max(1, self._limit // 2)
-            if self._room < 1:
+            if not self._worth_a_fetch:
                 await self._until_changed(stopping)
                 continue
             try:
@@ -99,26 +118,32 @@ class Fetcher:
             tasks = await self._engine.fetch_and_lock(self._worker_id, self._topics, most, poll_s)
         finally:
             self._asked -= most
-        for task in tasks:
-            handled = asyncio.create_task(self._guarded(task))
-            self._in_hand.add(handled)
+        size = 1 if self._take_many is None else TOGETHER
+        for at in range(0, len(tasks), size):
+            group = tasks[at : at + size]
+            handled = asyncio.create_task(self._guarded(group))
+            self._in_hand[handled] = len(group)
             handled.add_done_callback(self._done)
 
-    async def _guarded(self, task: FetchedTask) -> None:
+    async def _guarded(self, group: Sequence[FetchedTask]) -> None:
+        ids = [task.id for task in group]
         try:
-            await self._take(task)
+            if self._take_many is not None and len(group) > 1:
+                await self._take_many(group)
+            else:
+                await self._take(group[0])
         except WorldError as error:
-            log.warning("left to the lock's end", task=task.id, error=str(error))
+            log.warning("left to the lock's end", tasks=ids, error=str(error))
         except Exception:  # one task must not stop the others
-            log.exception("left to the lock's end", task=task.id, activity=task.activity_id)
+            log.exception("left to the lock's end", tasks=ids, activity=group[0].activity_id)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._in_hand.discard(task)
+        self._in_hand.pop(task, None)
         self._changed.set()
 
     async def _until_changed(self, stopping: asyncio.Event) -> None:
         self._changed.clear()
-        if self._room < 1 and not stopping.is_set():
+        if not self._worth_a_fetch and not stopping.is_set():
             await _sleep(0.5, self._changed)
 
 

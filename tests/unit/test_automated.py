@@ -303,3 +303,43 @@ async def _never(task: ExternalTask) -> TaskResult:
 async def test_two_processes_have_names_of_their_own() -> None:
     fakes = fakes_without_database()
     assert worker(fakes, _never).worker_id != worker(fakes, _never).worker_id != fakes.settings.worker_id
+
+
+async def test_no_more_run_at_once_than_set_however_many_are_fetched_ahead() -> None:
+    fakes = fakes_without_database()
+    running_now, most = 0, 0
+
+    async def quick(task: ExternalTask) -> TaskResult:
+        nonlocal running_now, most
+        running_now += 1
+        most = max(most, running_now)
+        await asyncio.sleep(0)
+        running_now -= 1
+        return task.complete()
+
+    tasks = [give(fakes.engine) for _ in range(60)]
+    async with running(worker(fakes, quick).run):
+        await until(
+            lambda: all(fakes.engine.held[task.id].end is ActivityEnd.COMPLETED for task in tasks),
+            "all are done",
+        )
+    assert most <= fakes.settings.automated_concurrency
+    assert fakes.engine.count("fetch_and_lock") < 40
+
+
+async def test_a_task_is_fetched_with_the_short_lock_and_held_with_its_own() -> None:
+    fakes = fakes_without_database()
+    fakes.settings = fakes.settings.model_copy(update={"fetch_lock_s": 1})
+    go_on = asyncio.Event()
+
+    async def long(task: ExternalTask) -> TaskResult:
+        await go_on.wait()
+        return task.complete()
+
+    held = fakes.engine.held[give(fakes.engine).id]
+    async with running(worker(fakes, long, lock_s=60).run):
+        await until(lambda: held.is_locked, "it is fetched")
+        assert held.locked_until - datetime.now(UTC) <= timedelta(seconds=1)
+        await until(lambda: held.locked_until - datetime.now(UTC) > timedelta(seconds=50), "a heartbeat")
+        go_on.set()
+        await until(lambda: held.end is ActivityEnd.COMPLETED, "it is completed")

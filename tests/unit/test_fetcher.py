@@ -141,3 +141,35 @@ async def test_without_topics_nothing_is_fetched() -> None:
     async with running(fetcher(engine, Taker(), topics=()).run):
         pass
     assert engine.calls == []
+
+
+async def test_quick_tasks_are_fetched_ahead_by_few_fetches() -> None:
+    engine, taker = FakeEngine(), Taker(hold=True)
+    for _ in range(40):
+        engine.give()
+    wakeups = Wakeups("postgresql://nowhere")
+    ahead = Fetcher(engine.client, wakeups, "w", (TOPIC,), taker, room=4, poll_s=0.1, ahead=lambda: 16)
+    async with running(ahead.run):
+        await until(lambda: taker.in_hand > 4, "more are in hand than there are places")
+        await asyncio.sleep(0.1)
+        assert taker.in_hand <= 20
+        taker.let_go.set()
+        await until(lambda: len(taker.taken) == 40, "the rest follows")
+    assert engine.count("fetch_and_lock") < 15
+
+
+async def test_tasks_that_come_together_are_given_on_together() -> None:
+    engine, taker = FakeEngine(), Taker()
+    groups: list[int] = []
+
+    async def take_many(tasks: Sequence[FetchedTask]) -> None:
+        groups.append(len(tasks))
+
+    for _ in range(9):
+        engine.give()
+    wakeups = Wakeups("postgresql://nowhere")
+    many = Fetcher(engine.client, wakeups, "w", (TOPIC,), taker, room=16, poll_s=0.1, take_many=take_many)
+    async with running(many.run):
+        await until(lambda: sum(groups) + len(taker.taken) == 9, "all are taken")
+    assert groups[0] == 8, "half the room"
+    assert len(taker.taken) == 1, "one alone needs no group"
