@@ -70,6 +70,38 @@ async def park(tx: Tx, new: NewReply, *, lease_due_s: float) -> tuple[PendingRep
     return found.one(), False
 
 
+async def park_many(tx: Tx, new: Sequence[NewReply], *, lease_due_s: float) -> dict[str, int]:
+    """Make the rows of steps; the ids of those that this call made, by external task."""
+    statement = (
+        insert(PendingReply)
+        .values(state="parked", due_at=func.now() + timedelta(seconds=lease_due_s))
+        .on_conflict_do_nothing(index_elements=["external_task_id"])
+        .returning(PendingReply.external_task_id, PendingReply.id)
+    )
+    # In one order everywhere, so that two processes with the same tasks do not wait for each other.
+    rows = sorted((vars(each) for each in new), key=lambda row: str(row["external_task_id"]))
+    made = await tx.execute(statement, rows)
+    return {row.external_task_id: row.id for row in made}
+
+
+async def known_tasks(tx: Tx, external_task_ids: Sequence[str]) -> set[str]:
+    """Those of the external tasks that have a row."""
+    statement = select(PendingReply.external_task_id)
+    found = await tx.scalars(statement.where(PendingReply.external_task_id.in_(external_task_ids)))
+    return set(found)
+
+
+async def leases_due(tx: Tx, reply_ids: Sequence[int], earliest_s: float, latest_s: float) -> None:
+    """Renew the leases of open steps at some time between the two, each at another."""
+    due_s = earliest_s + (latest_s - earliest_s) * func.random()
+    await tx.execute(
+        update(PendingReply)
+        .where(PendingReply.id.in_(reply_ids), PendingReply.state.in_(OPEN))
+        .values(due_at=func.now() + due_s * timedelta(seconds=1))
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def open_dialog(tx: Tx, reply_id: int, chat_id: int) -> bool:
     """Give a step the one open dialog of its private chat; False if another has it. Groups have no limit."""
     if chat_id > 0:

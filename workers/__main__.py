@@ -32,6 +32,7 @@ async def compose(services: Services, stopping: asyncio.Event, topics: Sequence[
         parker.park,
         room=PARKING_ROOM,
         poll_s=settings.poll_s,
+        take_many=parker.park_many,
     )
     automated = AutomatedWorker(services, registry.automated_topics(topics))
     housekeeping = await Housekeeping(services).loop()

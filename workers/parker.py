@@ -1,6 +1,8 @@
 """Parks a step: checks its contract, makes its row and prompts in one transaction, then the long lease."""
 
+import asyncio
 import random
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -25,10 +27,17 @@ log = structlog.get_logger(__name__)
 UNSURE_LEASE_S = 5.0
 """A row whose lease was not yet taken is due so soon: a crash between row and lease costs this much."""
 
+EARLIEST, LATEST = 0.4, 0.6
+"""The shares of a lease between which it is renewed."""
+
 
 def renewal_s(lease_s: float) -> float:
     """When to renew a lease: around half of it, spread out so that parked steps do not come due together."""
-    return lease_s * random.uniform(0.4, 0.6)  # noqa: S311
+    return lease_s * random.uniform(EARLIEST, LATEST)  # noqa: S311
+
+
+def _waits(task: FetchedTask, step: Step, made: Mapping[str, int]) -> bool:
+    return task.id in made and not step.asks_nothing
 
 
 class Parker:
@@ -53,6 +62,54 @@ class Parker:
             reply, waits = parked
             if waits:
                 await self._lease(reply)
+
+    async def park_many(self, tasks: Sequence[FetchedTask]) -> None:
+        """Park tasks that came together, in few statements; whatever is not plain goes its own way."""
+        async with self._services.db.begin() as tx:
+            known = await transitions.known_tasks(tx, [task.id for task in tasks])
+        new = [task for task in tasks if task.id not in known]
+        steps = await asyncio.gather(*(self._read(task) for task in new), return_exceptions=True)
+        plain = [(task, step) for task, step in zip(new, steps, strict=True) if isinstance(step, Step)]
+        made = await self._store_many(plain) if plain else {}
+        await self._lease_many({task.id: made[task.id] for task, step in plain if _waits(task, step, made)})
+        # Known rows, authors' errors, and a row that another process made a moment ago.
+        rest = await asyncio.gather(
+            *(self.park(task) for task in tasks if task.id not in made), return_exceptions=True
+        )
+        for failed in rest:
+            if isinstance(failed, BaseException):
+                raise failed
+
+    async def _store_many(self, plain: Sequence[tuple[FetchedTask, Step]]) -> dict[str, int]:
+        """The ids of the rows that were made, by task."""
+        async with self._services.db.begin() as tx:
+            made = await transitions.park_many(
+                tx, [_new_reply(task, step) for task, step in plain], lease_due_s=UNSURE_LEASE_S
+            )
+            # By chat, so that no two processes wait for each other's chats.
+            for task, step in sorted(plain, key=lambda pair: pair[1].chat_id):
+                if task.id in made:
+                    await self._open(tx, made[task.id], step)
+        return made
+
+    async def _lease_many(self, replies: Mapping[str, int]) -> None:
+        settings = self._services.settings
+        lock = self._services.engine.lock
+        outcomes = await asyncio.gather(
+            *(lock(task_id, settings.worker_id, settings.lease_s) for task_id in replies),
+            return_exceptions=True,
+        )
+        locked = list(zip(replies.values(), outcomes, strict=True))
+        async with self._services.db.begin() as tx:
+            held = [reply_id for reply_id, outcome in locked if outcome is LockOutcome.HELD]
+            await transitions.leases_due(tx, held, settings.lease_s * EARLIEST, settings.lease_s * LATEST)
+            for reply_id, outcome in locked:
+                if outcome is LockOutcome.GONE:
+                    await transitions.withdrawn(tx, reply_id)
+        log.info("parked", replies=len(replies), leases=len(held))
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome  # its row is due soon, and then its lease is taken
 
     async def _read(self, task: FetchedTask) -> Step:
         info = await self._services.definitions.activity(task.process_definition_id, task.activity_id)

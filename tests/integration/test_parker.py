@@ -327,3 +327,72 @@ async def test_a_lease_that_somebody_else_holds_is_asked_for_again_soon(fakes: F
     assert row.due_at - datetime.now(UTC) <= timedelta(seconds=UNSURE_LEASE_S)
     await lapse(fakes.db, PendingReply)
     assert (await get(fakes.db, PendingReply, row.id)).state == "parked"
+
+
+# many at once
+
+
+async def park_many(fakes: Fakes, *tasks: FetchedTask) -> None:
+    """Fetch the tasks with the short lock, and park them together."""
+    for task in tasks:
+        await fakes.engine.lock(task.id, fakes.settings.worker_id, fakes.settings.fetch_lock_s)
+    await Parker(fakes.services, registry.human_topics()).park_many(tasks)
+
+
+async def test_tasks_that_come_together_are_parked_like_each_alone(fakes: Fakes) -> None:
+    tasks = [
+        fakes.engine.give(inputs) for inputs in (SURE, FORM, SURE, {"telegram_user_id": ANN + 1, **SURE})
+    ]
+    await park_many(fakes, *tasks)
+    rows = {row.external_task_id: row for row in await all_of(fakes.db, PendingReply)}
+    assert set(rows) == {task.id for task in tasks}
+    assert {row.state for row in rows.values()} == {"parked"}
+    assert [row.dialog_open for row in rows.values()].count(True) == 1
+    assert len({row.due_at for row in rows.values()}) == len(tasks)
+    for task in tasks:
+        assert lease_s(fakes, task) > 80_000
+        due_s = (rows[task.id].due_at - datetime.now(UTC)).total_seconds()
+        assert 0.39 < due_s / fakes.settings.lease_s < 0.61
+    assert {prompt.pending_reply_id for prompt in await all_of(fakes.db, Prompt)} == {
+        row.id for row in rows.values()
+    }
+
+
+async def test_one_bad_step_among_many_is_its_authors_alone(fakes: Fakes) -> None:
+    good, bad = (
+        fakes.engine.give(SURE),
+        fakes.engine.give({"telegram_user_id": ANN, "form_a": None}, {"a.b": "c"}),
+    )
+    await park_many(fakes, good, bad)
+    assert (await only_reply(fakes)).external_task_id == good.id
+    assert fakes.engine.held[bad.id].retries == 0
+
+
+async def test_a_task_that_came_before_meets_its_row_among_many(fakes: Fakes) -> None:
+    known, new = fakes.engine.give(SURE), fakes.engine.give(SURE)
+    await park(fakes, known)
+    before = len(await all_of(fakes.db, Prompt))
+    await park_many(fakes, known, new)
+    assert len(await all_of(fakes.db, PendingReply)) == 2
+    assert len(await all_of(fakes.db, Prompt)) == 2 * before
+
+
+async def test_two_processes_with_the_same_tasks_make_each_row_once(fakes: Fakes) -> None:
+    tasks = [fakes.engine.give({**SURE, "telegram_user_id": ANN + number % 3}) for number in range(12)]
+    await asyncio.gather(park_many(fakes, *tasks), park_many(fakes, *reversed(tasks)))
+    assert len(await all_of(fakes.db, PendingReply)) == len(tasks)
+    assert len(await all_of(fakes.db, Prompt)) == len(tasks)
+
+
+async def test_an_engine_that_is_away_at_one_lease_leaves_it_due_soon(fakes: Fakes) -> None:
+    tasks = [fakes.engine.give(SURE), fakes.engine.give(SURE)]
+    for task in tasks:
+        await fakes.engine.lock(task.id, fakes.settings.worker_id, 30)
+    fakes.engine.fail("lock", EngineUnavailable("away"))
+    with pytest.raises(WorldError):
+        await Parker(fakes.services, registry.human_topics()).park_many(tasks)
+    due_s = sorted(
+        (row.due_at - datetime.now(UTC)).total_seconds() for row in await all_of(fakes.db, PendingReply)
+    )
+    assert due_s[0] <= UNSURE_LEASE_S
+    assert due_s[1] > 1000, "the other one has its lease"
