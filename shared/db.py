@@ -2,17 +2,21 @@
 
 import asyncio
 import json
+import math
 import re
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
 import structlog
-from sqlalchemy import Executable, Row, func, select, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import Engine, Executable, Row, event, func, select, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from shared.errors import ConfigurationError, WorldError
 
@@ -38,6 +42,8 @@ DEAD_PEER: dict[str, Any] = {
 
 AT_ONCE_POOL = 2
 """Connections of one process for statements that must not wait for a transaction to end."""
+
+PING_AFTER_S = 1.0
 
 SESSION_OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=60000 -c lock_timeout=20000"
 """A process that stands still loses its locks, and nobody waits for one for ever."""
@@ -85,12 +91,14 @@ class Database:
             driver_url(url),
             pool_size=pool_size,
             max_overflow=0,
-            pool_pre_ping=True,
             json_serializer=_to_jsonb,
             # What people said and who they are must not reach a log by way of an error's text.
             hide_parameters=True,
             connect_args={"prepare_threshold": None, "connect_timeout": 10, **DEAD_PEER, **options},
         )
+        self.on_notified: Callable[[str], None] = lambda name: None
+        """Called with what a transaction notified, after its commit: the own process hears it at once."""
+        _ping_after_rest(self.engine.sync_engine)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self.at_once_engine = create_async_engine(
             driver_url(url),
@@ -111,6 +119,8 @@ class Database:
         try:
             async with self._sessions.begin() as tx:
                 yield tx
+            for name in tx.info.get("notified", ()):
+                self.on_notified(name)
         except (OperationalError, InterfaceError) as error:
             raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
         except PoolTimeoutError as error:
@@ -177,8 +187,35 @@ class Database:
         await self.at_once_engine.dispose()
 
 
+def _ping_after_rest(engine: Engine) -> None:
+    """Try a connection before it is used where it has rested: the server may be gone since.
+
+    Trying it each time, as SQLAlchemy does, is one more round trip for each of our short transactions.
+    """
+
+    def rests(connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    def is_used(
+        connection: DBAPIConnection, record: ConnectionPoolEntry, proxy: PoolProxiedConnection
+    ) -> None:
+        if time.monotonic() - record.info.get("rests_since", math.inf) < PING_AFTER_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError("the connection did not outlive its rest") from error
+
+    event.listen(engine, "checkin", rests)
+    event.listen(engine, "checkout", is_used)
+
+
 async def notify(tx: Tx, name: str) -> None:
     """Wake whoever waits for ``name``, in every process, when this transaction commits."""
+    told: set[str] = tx.info.setdefault("notified", set())
+    if name in told:
+        return  # Postgres tells it once anyway, and a transaction of many steps saves as many statements
+    told.add(name)
     await tx.execute(select(func.pg_notify(CHANNEL, name)))
 
 

@@ -101,10 +101,12 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
         stack.push_async_callback(files.aclose)
         storage = Storage.from_settings(settings)
         stack.push_async_callback(storage.aclose)
+        wakeups = Wakeups(settings.database_direct_url or settings.database_url)
+        db.on_notified = wakeups.wake
         yield Services(
             settings=settings,
             db=db,
-            wakeups=Wakeups(settings.database_direct_url or settings.database_url),
+            wakeups=wakeups,
             engine=engine,
             definitions=Definitions(engine),
             storage=storage,
