@@ -6,7 +6,7 @@ ENGINE ?= camunda
 export ENGINE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint clean lock browser
+.PHONY: help setup demo run test bench lint clean lock browser
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18
@@ -31,6 +31,9 @@ run: $(STAMP) ## the same stack for you: open the printed page, or give BOT_TOKE
 
 test: $(STAMP) ## every test, with branch coverage
 	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+
+bench: $(STAMP) ## measure side by side, about ten minutes on an idle machine; ONLY=P1,P3 chooses
+	@$(BIN)/python -m benchmarks --only "$(ONLY)"
 
 lint: $(STAMP) ## ruff, mypy and the import contracts
 	@$(BIN)/ruff check .
