@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import platform
+import shutil
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -21,12 +22,17 @@ from benchmarks.figures import Figure
 from benchmarks.ground import Ground, NotDone, settings_of
 from devstack.errors import DevstackError
 from devstack.people import Town
+from devstack.processes import end_all
 from devstack.product import CHECKOUT
 from devstack.stack import running_stack
+from devstack.state import State
 from shared.engine.client import EngineClient
 
 LATEST = CHECKOUT / "benchmarks" / "latest.json"
 STATE_DIR = CHECKOUT / ".devstack" / "bench"
+
+SETTLE_S = 6.0
+"""Between two measurements: as long as the engine may go on with the polls of killed processes."""
 
 Bench = Callable[[Ground], Awaitable[list[Figure]]]
 
@@ -46,6 +52,7 @@ async def measure(wanted: Sequence[str], console: Console) -> list[Figure]:
     """Run the wanted measurements on one stack."""
     figures: list[Figure] = []
     console.print("starting engine, Postgres, S3 and the sandbox ...")
+    await clear(STATE_DIR)
     async with (
         running_stack(STATE_DIR) as stack,
         Town(stack.env["TELEGRAM_API_URL"]) as town,
@@ -54,7 +61,16 @@ async def measure(wanted: Sequence[str], console: Console) -> list[Figure]:
         ground = Ground(stack, engine, town, lambda text: console.print(text, style="dim", markup=False))
         for part in wanted:
             figures += await _one(ground, part, console)
+            await asyncio.sleep(SETTLE_S)
     return figures
+
+
+async def clear(state_dir: Path) -> None:
+    """Begin with empty databases: steps of the last run would be asked again, and tables would have grown."""
+    state = State(state_dir)
+    with state.lock():
+        await end_all(state)
+        shutil.rmtree(state.part_folder("postgres"))
 
 
 async def _one(ground: Ground, part: str, console: Console) -> list[Figure]:

@@ -56,7 +56,8 @@ class Ground:
             yield product
         finally:
             started = set(self.stack.state.processes) - before
-            await asyncio.gather(*(product.stop(name, kill=True) for name in started))
+            # Politely: the engine would go on with the poll of a killed one, and lock the next steps for it.
+            await asyncio.gather(*(product.stop(name) for name in started))
 
     @asynccontextmanager
     async def peer(self, argv: Sequence[str], topic: str, options: Mapping[str, Any]) -> AsyncIterator[None]:

@@ -66,7 +66,12 @@ def _figures(levels: Sequence[Level]) -> list[Figure]:
     grown = max(high.memory_mb[name] / low.memory_mb[name] for name in low.memory_mb)
     return [
         Figure(
-            id_, f"{what}, 100k parked times 1k parked", value, reach, higher_is_better=False, detail=detail
+            id_,
+            f"{what}, 100k parked times 1k parked",
+            value,
+            reach,
+            higher_is_better=False,
+            detail=detail if id_ == "P5" else {"see": "P5"},
         )
         for id_, what, value, reach in (
             ("P5", "cost of a step", high.step_ms / low.step_ms, 1.2),

@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.figures import Figure
 from benchmarks.ground import Ground, NotDone, database_of, python
 from devstack.people import Person
-from devstack.product import Product
+from devstack.product import QUICK_STOP, Product
 from devstack.waiting import look_until
 from tests.support.bpmn import external_task
 
@@ -47,7 +47,7 @@ async def bench(ground: Ground) -> list[Figure]:
 
 
 async def _ours(ground: Ground, people: Sequence[Person]) -> float:
-    async with ground.product({"LEASE_S": str(LEASE_S)}) as product:
+    async with ground.product({"LEASE_S": str(LEASE_S), **QUICK_STOP}) as product:
 
         @asynccontextmanager
         async def working(topic: str) -> AsyncIterator[None]:
