@@ -1,6 +1,6 @@
 """Tells the engine the answers, until it knows them: every answer of the engine has one meaning here."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -28,6 +28,9 @@ AT_ONCE = 4
 """Four connections saturate an engine; more only add latency."""
 
 SUSPENDED_PAUSE_S = 10.0
+STRANGE_PAUSE_S, STRANGE_PATIENCE = 60.0, timedelta(hours=1)
+"""How long an answer waits for an engine that knows its process, before it counts as too late."""
+
 ENDS = {
     "complete": "completed",
     "bpmn_error": "cancelled",
@@ -95,6 +98,8 @@ class Completer:
         """Done by an earlier try whose answer was lost, or taken back by the engine."""
         end = await self._engine.activity_end(reply.activity_instance_id)
         # Where the history is silent, a repeated try most likely met its own success.
+        if end is ActivityEnd.UNKNOWN and await self._is_strange(reply):
+            raise Later("the engine knows neither the task nor its instance", retry_after_s=STRANGE_PAUSE_S)
         done = end is ActivityEnd.COMPLETED or (end is ActivityEnd.UNKNOWN and reply.attempts > 1)
         if done or (reply.outcome or {})["kind"] != "complete":
             await self._done(reply, ENDS[(reply.outcome or {})["kind"]])
@@ -104,6 +109,14 @@ class Completer:
             if await transitions.withdrawn(tx, reply.id, answered=True) and reply.answered_by is not None:
                 draft = Draft("notice", render_html(texts.TOO_LATE))
                 await outbox.post(tx, reply.chat_id, [draft], priority=outbox.REPLY)
+
+    async def _is_strange(self, reply: PendingReply) -> bool:
+        """Whether this may be another engine than the step's, which an operator has an hour to mend."""
+        if await self._engine.history_instance(reply.process_instance_id) is not None:
+            return False
+        log.warning("the engine does not know the instance; is it the right one?", reply=reply.id)
+        since = reply.answered_at or datetime.now(UTC)
+        return datetime.now(UTC) - since < STRANGE_PATIENCE
 
     async def _refused(self, reply: PendingReply, error: EngineRejected) -> None:
         """400: what the task says of itself decides whether to wait, to lock it, or to give up."""

@@ -22,8 +22,8 @@ OUTSIDE_TYPES = ("serviceTask", "sendTask", "businessRuleTask")
 """Activities that can be external tasks."""
 
 PAGE = 500
-ALARM_SHARE, ALARM_LEAST = 0.05, 10
-"""When more than this seems to be gone at once, an engine is wrong rather than its steps."""
+ALARM_LEAST = 10
+"""So many steps may always be gone; beyond that, more than a share of all means that the engine is wrong."""
 
 
 class Withdrawal:
@@ -83,11 +83,17 @@ class Withdrawal:
             missing += [row for row in page if row.external_task_id not in locked and row.state != "answered"]
             for row in page:
                 locked.pop(row.external_task_id, None)
-        if len(missing) > max(ALARM_LEAST, ALARM_SHARE * seen):
-            log.error("too many steps seem to be gone, withdrawing none", missing=len(missing), open=seen)
-            return
-        for row in missing:
-            await self._confirm(row)
+        share = self._services.settings.sweep_alarm_share
+        if len(missing) > max(ALARM_LEAST, share * seen):
+            log.error(
+                "too many steps seem to be gone, withdrawing none: is it the right engine?"
+                " If they are gone indeed, raise SWEEP_ALARM_SHARE for one sweep",
+                missing=len(missing),
+                open=seen,
+            )
+        else:
+            for row in missing:
+                await self._confirm(row)
         await self._without_row(locked)
 
     async def _locked_tasks(self) -> dict[str, datetime]:

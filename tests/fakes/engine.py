@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from shared.engine.client import EngineClient
 from shared.engine.errors import EngineRejected, NotFound, TaskGone
-from shared.engine.records import ActivityEnd, HistoricActivity, ProcessInstance
+from shared.engine.records import ActivityEnd, HistoricActivity, HistoricInstance, ProcessInstance
 from shared.engine.task_records import ExternalTaskState, FetchedTask, LockOutcome, TopicFetch
 from shared.engine.values import TypedValue, to_engine
 from tests.support.bpmn import external_task, on_error, process
@@ -229,6 +229,12 @@ class FakeEngine:
                 each for each in self.held.values() if each.task.activity_instance_id == activity_instance_id
             ]
             return found[0].end if found else ActivityEnd.UNKNOWN
+
+    async def history_instance(self, instance_id: str) -> HistoricInstance | None:
+        async with _Call(self, "history_instance", instance_id):
+            if all(each.task.process_instance_id != instance_id for each in self.held.values()):
+                return None
+            return HistoricInstance(instance_id, "", "audit", None, "ACTIVE", None, NEVER, None)
 
     async def canceled_activities(self, activity_type: str, since: datetime) -> list[HistoricActivity]:
         async with _Call(self, "canceled_activities", since):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.completer import Completer
+from bot.completer import STRANGE_PATIENCE, Completer
 from shared import texts, transitions
 from shared.db import Database
 from shared.engine.errors import (
@@ -203,6 +203,26 @@ async def test_where_the_history_is_silent_a_repetition_met_its_own_success(
     fakes.engine.held[task_id].finish(ActivityEnd.UNKNOWN)
     await tell(fakes, tries=tries)
     assert await state(fakes, reply_id) == becomes
+
+
+async def test_an_answer_waits_for_an_engine_that_knows_its_process(fakes: Fakes) -> None:
+    """An engine without its data, or another one, is no reason to call an answer too late."""
+    task_id, reply_id = await answered(fakes)
+    held = fakes.engine.held.pop(task_id)
+    with pytest.raises(Later, match="knows neither the task nor its instance"):
+        await tell(fakes)
+    fakes.engine.held[task_id] = held
+    await tell(fakes)
+    assert await state(fakes, reply_id) == "completed"
+
+
+async def test_an_answer_that_no_engine_knows_for_an_hour_came_too_late(fakes: Fakes) -> None:
+    task_id, reply_id = await answered(fakes)
+    del fakes.engine.held[task_id]
+    long_ago = datetime.now(UTC) - STRANGE_PATIENCE
+    await change(fakes.db, PendingReply, reply_id, answered_at=long_ago)
+    await tell(fakes)
+    assert await state(fakes, reply_id) == "withdrawn"
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,20 @@ async def test_a_step_whose_task_is_gone_is_withdrawn(fakes: Fakes) -> None:
     assert await state(fakes, reply_id) == "withdrawn"
 
 
+async def test_leases_that_meet_an_empty_engine_withdraw_nothing(fakes: Fakes) -> None:
+    """Only the sweep compares all steps; a lease sees one, and an engine that never had it denies it too."""
+    task_id, reply_id = await parked(fakes)
+    held = fakes.engine.held.pop(task_id)
+    with pytest.raises(Later) as waiting:
+        await Leases(fakes.services).renew(await due(fakes))
+    assert waiting.value.retry_after_s == fakes.settings.sweep_interval_s
+    assert await state(fakes, reply_id) == "parked"
+    fakes.engine.held[task_id] = held
+    await Leases(fakes.services).renew(await due(fakes))
+    assert await state(fakes, reply_id) == "parked"
+    assert held.is_locked
+
+
 async def test_a_step_that_was_completed_meanwhile_is_not_withdrawn(fakes: Fakes) -> None:
     task_id, reply_id = await parked(fakes)
     row = await due(fakes)
@@ -251,6 +265,10 @@ async def test_the_sweep_withdraws_nothing_when_too_much_seems_to_be_gone(fakes:
         fakes.engine.cancel(task_id)
     await work(fakes, "sweep")
     assert [await state(fakes, reply_id) for _, reply_id in steps] == ["parked"] * len(steps)
+
+    object.__setattr__(fakes.settings, "sweep_alarm_share", 1.0)
+    await work(fakes, "sweep")
+    assert {await state(fakes, reply_id) for _, reply_id in steps} == {"withdrawn"}, "an operator says so"
 
 
 async def test_the_sweep_hands_a_leased_task_without_a_row_out_again(fakes: Fakes) -> None:
