@@ -99,6 +99,7 @@ class Dialog:
     async def show_again(self) -> None:
         """Post the step anew, at the question where it stands; the older copy loses its buttons."""
         await outbox.retire_all(self.tx, self.reply.id)
+        await transitions.place(self.tx, self.reply.id, shown=True)
         if self.answers and (self.reply.dialog_open or self.next_ask is None):
             await self.post(*conversation.content(self.step))
             await self.go_on(self.reply.recipient_id or 0, "")

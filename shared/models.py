@@ -101,6 +101,13 @@ class PendingReply(Queued):
             ),
         ),
         Index("ix_pending_replies_chat_id", "chat_id", "state"),
+        # How many steps a chat shows, and how many are held back, whatever else it has seen.
+        Index(
+            "ix_pending_replies_places",
+            "chat_id",
+            "shown_at",
+            postgresql_where=text("state IN ('parked', 'posted', 'undeliverable')"),
+        ),
         Index("ix_pending_replies_activity_instance_id", "activity_instance_id"),
         # Pruning walks it from the oldest on; what waits is not in it.
         Index("ix_pending_replies_closed", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
@@ -126,6 +133,7 @@ class PendingReply(Queued):
     answered_by_name: Mapped[str | None]
     answered_at: Mapped[datetime | None]
     undeliverable_since: Mapped[datetime | None]
+    shown_at: Mapped[datetime | None] = mapped_column(server_default=func.now())
     closed_at: Mapped[datetime | None]
 
 
@@ -134,12 +142,16 @@ class Prompt(Queued):
 
     __tablename__ = "prompts"
     __table_args__ = (
-        _states("queued", "sent", "editing", "retiring", "deleting", "retired", "failed", "undeliverable"),
+        _states(
+            "held", "queued", "sent", "editing", "retiring", "deleting", "retired", "failed", "undeliverable"
+        ),
         # Posting is repeated by id, never by content: the same prompt of a step exists once.
         UniqueConstraint("dedupe_key"),
         Index("uq_prompts_message", "chat_id", "message_id", unique=True),
         _waiting("prompts", "queued", first="priority"),
         _waiting("prompts", "editing", "retiring", "deleting"),
+        _waiting("prompts", "held"),
+        Index("ix_prompts_held_order", "chat_id", "id", postgresql_where=text("state = 'held'")),
         Index("ix_prompts_chat_order", "chat_id", "id", postgresql_where=text("state = 'queued'")),
         Index("ix_prompts_pending_reply_id", "pending_reply_id"),
         Index("ix_prompts_loose", "created_at", postgresql_where=text("pending_reply_id IS NULL")),

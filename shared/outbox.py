@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, select, true, update
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, delete, func, literal, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db import Tx, notify
@@ -40,6 +40,12 @@ OVERDUE = Queue(
 CHANGES = Queue("changes", Prompt, ("editing", "retiring", "deleting"), poison="failed")
 """Messages to edit, to close or to take away; never before the next new message of their chat."""
 
+HELD = Queue("held", Prompt, ("held",))
+"""Messages of steps that have no place in their chat yet; only a chat's oldest is ever due."""
+
+NEVER = timedelta(days=36_500)
+"""Until when a message that is held back and is not its chat's oldest waits, unless it is woken."""
+
 TEXT_LIMIT, CAPTION_LIMIT = 4096, 1024
 
 
@@ -52,9 +58,11 @@ async def post(
     dedupe: str | None = None,
     priority: int = PROMPT,
     keyboard: Json | None = None,
+    held: bool = False,
 ) -> list[int]:
     """Queue messages for a chat, in order. With ``dedupe``, a repetition of the same call queues nothing.
 
+    With ``held`` they wait until their step has a place in its chat (:mod:`shared.places`).
     ``keyboard`` is a reply_markup of the Bot API for the messages, where they have no buttons of their own.
     """
     ids: list[int] = []
@@ -62,7 +70,8 @@ async def post(
         values: dict[str, Any] = {
             "chat_id": chat_id,
             "kind": draft.kind,
-            "state": "queued",
+            "state": "held" if held else "queued",
+            "due_at": func.now() + (NEVER if held else timedelta()),
             "content": draft.content() | ({"reply_markup": keyboard} if keyboard else {}),
             "priority": priority,
             "pending_reply_id": pending_reply_id,
@@ -93,8 +102,11 @@ async def _lift(tx: Tx, chat_id: int, priority: int) -> None:
     )
 
 
-async def show(tx: Tx, key: str, chat_id: int, rich: Rich) -> None:
-    """Show a text in the one message named ``key``: sent first, then edited; the newest text wins."""
+async def show(tx: Tx, key: str, chat_id: int, rich: Rich, *, every_s: float = 0) -> None:
+    """Show a text in the one message named ``key``: sent first, then edited; the newest text wins.
+
+    It is edited ``every_s`` at most.
+    """
     statement = insert(Prompt).values(
         chat_id=chat_id,
         kind="notice",
@@ -108,18 +120,86 @@ async def show(tx: Tx, key: str, chat_id: int, rich: Rich) -> None:
         set_={
             "content": statement.excluded.content,
             "state": case((Prompt.state == "sent", "editing"), else_=Prompt.state),
-            "due_at": case((Prompt.state == "queued", Prompt.due_at), else_=_now_unless_in_hand()),
+            "due_at": case(
+                (Prompt.state == "queued", Prompt.due_at),
+                (and_(Prompt.state == "editing", literal(every_s > 0)), Prompt.due_at),
+                else_=_now_unless_in_hand(every_s),
+            ),
         },
-        where=Prompt.state.in_(("queued", "sent", "editing")),
+        where=and_(
+            Prompt.state.in_(("queued", "sent", "editing")), Prompt.content != statement.excluded.content
+        ),
     )
     await tx.execute(again)
     await notify(tx, SENDING.name)
     await notify(tx, CHANGES.name)
 
 
-def _now_unless_in_hand() -> ColumnElement[datetime]:
+def rest_key(chat_id: int) -> str:
+    """The name of the one message that tells a chat how many steps are held back."""
+    return f"rest:{chat_id}"
+
+
+async def end_shown(tx: Tx, key: str) -> None:
+    """Take the message named ``key`` away; the next one of that name is a new message."""
+    never_sent = and_(Prompt.message_id.is_(None), Prompt.claim.is_(None))
+    await tx.execute(
+        update(Prompt)
+        .where(Prompt.dedupe_key == key)
+        .values(
+            dedupe_key=None,
+            state=case((never_sent, "retired"), else_="deleting"),
+            due_at=_now_unless_in_hand(),
+        )
+    )
+    await notify(tx, CHANGES.name)
+
+
+def _now_unless_in_hand(after_s: float = 0) -> ColumnElement[datetime]:
     """When a change is due. Two at once could reach Telegram in either order, so one in hand ends first."""
-    return case((Prompt.claim.is_(None), func.now()), else_=Prompt.due_at)
+    return case((Prompt.claim.is_(None), func.now() + timedelta(seconds=after_s)), else_=Prompt.due_at)
+
+
+def _oldest_held(chat_id: int | ScalarSelect[int]) -> ScalarSelect[int]:
+    held = Prompt.chat_id == chat_id, Prompt.state == "held"
+    return select(Prompt.id).where(*held).order_by(Prompt.id).limit(1).scalar_subquery()
+
+
+async def wake_held(tx: Tx, chat_id: int | ScalarSelect[int]) -> bool:
+    """Let the oldest message that is held back ask for a place at once; False if there is none."""
+    # Whoever asks for it just now counts places as they were: its claim ends, and it is asked for again.
+    woken = await tx.scalar(
+        update(Prompt)
+        .where(Prompt.id == _oldest_held(chat_id))
+        .values(due_at=func.now(), claim=None)
+        .returning(Prompt.id)
+        .execution_options(synchronize_session=False)
+    )
+    if woken is not None:
+        await notify(tx, HELD.name)
+    return woken is not None
+
+
+async def look_after_held(tx: Tx, chat_id: int, within_s: float) -> None:
+    """Let the oldest message that is held back ask for a place within some seconds, if not sooner."""
+    soon = func.now() + timedelta(seconds=within_s)
+    await tx.execute(
+        update(Prompt)
+        .where(Prompt.id == _oldest_held(chat_id), Prompt.due_at > soon)
+        .values(due_at=soon)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def release(tx: Tx, pending_reply_id: int) -> None:
+    """Queue the messages of a step that were held back."""
+    await tx.execute(
+        update(Prompt)
+        .where(Prompt.pending_reply_id == pending_reply_id, Prompt.state == "held")
+        .values(state="queued", due_at=func.now(), claim=None, attempts=0, last_error=None)
+        .execution_options(synchronize_session=False)
+    )
+    await notify(tx, SENDING.name)
 
 
 async def edit(tx: Tx, prompt: Prompt, draft: Draft) -> None:
@@ -146,7 +226,9 @@ async def retire(tx: Tx, prompts: Sequence[Prompt], note: Rich | None = None) ->
             content |= _with_note(content, note)
         wanted = "deleting" if force_reply else "retiring" if had_buttons else "sent"
         values: dict[str, Any] = {"content": content, "due_at": func.now(), "attempts": 0}
-        if prompt.claim is not None:
+        if prompt.state == "held":
+            wanted = "retired"
+        elif prompt.claim is not None:
             # A sender has it in hand; when it records what it did, or its claim lapses, the change is due.
             values = {"content": content}
         elif prompt.state in {"queued", "undeliverable"}:
@@ -252,7 +334,7 @@ async def of_reply(tx: Tx, pending_reply_id: int, *, items: Sequence[str] | None
         select(Prompt)
         .where(
             Prompt.pending_reply_id == pending_reply_id,
-            Prompt.state.in_(("queued", "sent", "editing", "undeliverable")),
+            Prompt.state.in_(("held", "queued", "sent", "editing", "undeliverable")),
         )
         .order_by(Prompt.id)
         .with_for_update()
@@ -285,7 +367,7 @@ async def adopt(tx: Tx, chat_id: int, message_id: int, pending_reply_id: int | N
 
 async def move_chat(tx: Tx, old_id: int, new_id: int) -> None:
     """Send what waits for a group to its new id."""
-    moved = Prompt.chat_id == old_id, Prompt.state == "queued"
+    moved = Prompt.chat_id == old_id, Prompt.state.in_(("held", "queued"))
     await tx.execute(update(Prompt).where(*moved).values(chat_id=new_id))
 
 

@@ -16,6 +16,7 @@ from shared.engine.client import EngineClient
 from shared.engine.definitions import Definitions
 from shared.errors import ConfigurationError
 from shared.models import Prompt
+from shared.places import Places
 from shared.queues import Loop, Queue, Row
 from shared.settings import Settings, load_settings
 from shared.storage import Storage
@@ -84,6 +85,9 @@ class Services:
                 outbox.OVERDUE, sender.send_overdue, concurrency=1, poll_s=5.0, on_poison=sender.incident
             ),
             self.loop(outbox.CHANGES, sender.change, concurrency=4),
+            self.loop(
+                outbox.HELD, Places(self.db, self.settings.chat_prompts_at_once).ask, concurrency=1, poll_s=5
+            ),
         ]
 
 

@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     claim_s: float = Field(default=10.0, gt=0, description="a dead process's work is taken over after it")
     withdrawal_interval_s: float = Field(default=3.0, gt=0)
     sweep_interval_s: float = Field(default=600.0, gt=0)
+    sweep_alarm_share: float = Field(
+        default=0.05, ge=0, le=1, description="if more seems to be gone at once, nothing is withdrawn"
+    )
     undeliverable_after_s: float = Field(default=7 * 86_400, gt=0)
     keep_closed_s: float = Field(default=30 * 86_400, ge=86_400, description="then what is over is deleted")
     keep_updates_s: float = Field(
@@ -74,6 +77,9 @@ class Settings(BaseSettings):
     messages_burst: int = Field(default=15, gt=0, description="messages of the bot at once, then its rate")
     chat_messages_per_s: float = Field(default=1.0, gt=0)
     chat_burst: int = Field(default=15, gt=0, description="messages to a chat at once, then its rate")
+    chat_prompts_at_once: int = Field(
+        default=10, gt=0, description="unanswered steps shown in a chat; the rest follow as they are answered"
+    )
     group_messages_per_min: float = Field(default=20.0, gt=0)
     allow_paid_broadcast: bool = Field(default=False, description="pay Telegram for more than 30 a second")
     rate_answer_s: float = Field(

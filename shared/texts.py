@@ -89,6 +89,11 @@ OR_PICK_A_GROUP = "Is it another one? Pick it with the button below."
 HERE_IT_IS = "Here it is:"
 
 
+def and_more(held: str) -> str:
+    """What a chat is told of the steps that are held back."""
+    return f"… and {held} more. They come as you answer these; /tasks shows what waits for you."
+
+
 def hello(first_name: str) -> str:
     """The greeting of /start."""
     return f"Hello {esc(first_name)}. {HELP}"

@@ -120,6 +120,11 @@ async def open_dialog(tx: Tx, reply_id: int, chat_id: int) -> bool:
     return await _set(tx, reply_id, OPEN, dialog_open=True)
 
 
+async def place(tx: Tx, reply_id: int, *, shown: bool) -> bool:
+    """Note from when on an open step has a place in its chat, or that it is held back."""
+    return await _set(tx, reply_id, OPEN, shown_at=func.now() if shown else None)
+
+
 async def close_dialog(tx: Tx, reply_id: int) -> bool:
     """Give the open dialog of its chat free again; the step stays open."""
     return await _set(tx, reply_id, OPEN, dialog_open=False)
@@ -196,7 +201,14 @@ async def answer(tx: Tx, reply_id: int, outcome: Json, by: int | None, by_name: 
     )
     if accepted:
         await notify(tx, COMPLETIONS.name)
+        await _wake_held(tx, reply_id)
     return accepted
+
+
+async def _wake_held(tx: Tx, reply_id: int) -> bool:
+    """The step has left its place in its chat: the next one may have it; False if none is held back."""
+    chat_id = select(PendingReply.chat_id).where(PendingReply.id == reply_id).scalar_subquery()
+    return await outbox.wake_held(tx, chat_id)
 
 
 async def give_up(tx: Tx, reply_id: int, reason: str) -> bool:
@@ -234,6 +246,9 @@ async def withdrawn(tx: Tx, reply_id: int, *, answered: bool = False) -> bool:
     )
     if changed:
         await outbox.retire_all(tx, reply_id, render_html(texts.EXPIRED_NOTE))
+        if not await _wake_held(tx, reply_id):
+            chat_id = await tx.scalar(select(PendingReply.chat_id).where(PendingReply.id == reply_id))
+            await outbox.end_shown(tx, outbox.rest_key(chat_id or 0))
     return changed
 
 
@@ -270,6 +285,7 @@ async def reopen(tx: Tx, reply_id: int, new: NewReply, *, lease_due_s: float) ->
         **vars(new),
         state="parked",
         due_at=func.now() + timedelta(seconds=lease_due_s),
+        shown_at=func.now(),
         answers={},
         outcome=None,
         answered_by=None,

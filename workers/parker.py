@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from shared import outbox, transitions
+from shared import outbox, places, transitions
 from shared.db import Tx
 from shared.engine.bpmn import ActivityInfo
 from shared.engine.errors import NotFound
@@ -185,10 +185,16 @@ class Parker:
 
     async def _open(self, tx: Tx, reply_id: int, step: Step) -> None:
         """Queue the first prompts; a notice is answered by being shown."""
-        has_dialog = bool(step.asks) and await transitions.open_dialog(tx, reply_id, step.chat_id)
+        at_once = self._services.settings.chat_prompts_at_once
+        has_place = step.asks_nothing or await places.take(tx, reply_id, step.chat_id, at_once)
+        has_dialog = (
+            has_place and bool(step.asks) and await transitions.open_dialog(tx, reply_id, step.chat_id)
+        )
         sign = conversation.signer(reply_id, step.recipient_id, self._key)
         drafts = conversation.opening(step, sign, dialog_open=has_dialog)
-        await outbox.post(tx, step.chat_id, drafts, pending_reply_id=reply_id)
+        await outbox.post(tx, step.chat_id, drafts, pending_reply_id=reply_id, held=not has_place)
+        if not has_place:
+            await places.tell_rest(tx, step.chat_id)
         if step.asks_nothing:
             await transitions.answer(tx, reply_id, conversation.outcome(step, {}, None), None, None)
 

@@ -1,0 +1,97 @@
+"""How many unanswered steps a chat shows at once: thousands for one person come as they are answered.
+
+A step that is parked takes a place of its chat. Where none is free, or others are held back already, its
+messages are held back, and one message says how many steps that concerns. The oldest held message of a chat
+asks for a place when a step is over, and otherwise once in a while.
+"""
+
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Select, func, select
+
+from shared import outbox, texts, transitions
+from shared.db import Database, Tx
+from shared.markup import render_html
+from shared.models import PendingReply, Prompt
+from shared.queues import Later
+
+PLACE_S = 3600.0
+"""A step keeps its place for so long; else ten that nobody answers would hide all others for ever."""
+
+LOOK_AGAIN_S = 60.0
+TELL_EVERY_S = 10.0
+COUNTED = 1000
+"""Counting further would cost more than it tells."""
+
+
+async def take(tx: Tx, reply_id: int, chat_id: int, at_once: int) -> bool:
+    """Give a step that is being parked a place in its chat; False if it is to be held back."""
+    await _alone(tx, chat_id)
+    is_held = select(Prompt.id).where(Prompt.chat_id == chat_id, Prompt.state == "held").limit(1)
+    if await tx.scalar(is_held) is None and await _shown(tx, chat_id, reply_id, at_once) < at_once:
+        return True
+    await transitions.place(tx, reply_id, shown=False)
+    return False
+
+
+async def tell_rest(tx: Tx, chat_id: int) -> None:
+    """Say in the chat how many steps are held back, and see to it that they are not forgotten."""
+    held = _open(chat_id, PendingReply.shown_at.is_(None)).limit(COUNTED).subquery()
+    count = await tx.scalar(select(func.count()).select_from(held)) or 0
+    if not count:
+        await outbox.end_shown(tx, outbox.rest_key(chat_id))
+        return
+    words = texts.and_more(f"{count:,}" if count < COUNTED else f"{COUNTED:,} or")
+    rich = render_html(words, live=True)
+    await outbox.show(tx, outbox.rest_key(chat_id), chat_id, rich, every_s=TELL_EVERY_S)
+    await outbox.look_after_held(tx, chat_id, LOOK_AGAIN_S)
+
+
+class Places:
+    """The handler of the held messages' queue."""
+
+    def __init__(self, db: Database, at_once: int) -> None:
+        self._db = db
+        self._at_once = at_once
+
+    async def ask(self, prompt: Prompt) -> None:
+        """Show the step of a message that is held back, if its chat has a place for it."""
+        async with self._db.begin() as tx:
+            # Everybody locks a step before its chat, and that before its prompts.
+            reply = await transitions.lock_reply(tx, prompt.pending_reply_id or 0)
+            if reply is None or reply.state not in transitions.OPEN:
+                return
+            await _alone(tx, prompt.chat_id)
+            has_place = await self._has_place(tx, prompt.chat_id, reply.id)
+            if has_place:
+                await transitions.place(tx, reply.id, shown=True)
+                await outbox.release(tx, reply.id)
+                await outbox.wake_held(tx, prompt.chat_id)
+            await tell_rest(tx, prompt.chat_id)
+        if not has_place:
+            raise Later("every place of the chat is taken", retry_after_s=LOOK_AGAIN_S)
+
+    async def _has_place(self, tx: Tx, chat_id: int, reply_id: int) -> bool:
+        # Who cannot be reached gets the rest when they are back.
+        away = _open(chat_id, PendingReply.state == "undeliverable").limit(1)
+        if await tx.scalar(away) is not None:
+            return False
+        return await _shown(tx, chat_id, reply_id, self._at_once) < self._at_once
+
+
+async def _alone(tx: Tx, chat_id: int) -> None:
+    """One at a time for each chat: two steps must not both find the last place free, nor one be forgotten."""
+    await tx.execute(select(func.pg_advisory_xact_lock(chat_id)))
+
+
+def _open(chat_id: int, *which: ColumnElement[bool]) -> Select[int]:
+    return select(PendingReply.id).where(
+        PendingReply.chat_id == chat_id, PendingReply.state.in_(transitions.OPEN), *which
+    )
+
+
+async def _shown(tx: Tx, chat_id: int, but: int, at_most: int) -> int:
+    """How many steps have a place of the chat, without one and not counted further than asked."""
+    since = func.now() - timedelta(seconds=PLACE_S)
+    found = _open(chat_id, PendingReply.shown_at > since, PendingReply.id != but).limit(at_most).subquery()
+    return await tx.scalar(select(func.count()).select_from(found)) or 0
