@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any
 
 import pytest
 
@@ -196,7 +197,7 @@ async def test_a_person_who_blocked_the_bot_gets_the_step_when_they_unblock_it(w
     assert await world.until_ended(instance) == "COMPLETED"
 
 
-async def incident_of(world: World, xml: bytes, **variables: object) -> str:
+async def incident_of(world: World, xml: bytes, **variables: Any) -> str:
     await world.deploy(xml)
     await world.start("worker1")
     instance = await world.start_process("wrong", **variables)

@@ -45,11 +45,11 @@ async def states(db: Database) -> dict[str, int]:
     """How many messages of steps are in each state."""
     async with db.begin() as tx:
         found = await tx.execute(
-            select(Prompt.state, func.count().label("count"))
+            select(Prompt.state, func.count().label("number"))
             .where(Prompt.pending_reply_id.is_not(None))
             .group_by(Prompt.state)
         )
-        return {row.state: row.count for row in found}
+        return {row.state: row.number for row in found}
 
 
 async def line(db: Database) -> str | None:

@@ -56,20 +56,32 @@ class World:
     _deployments: list[str] = field(default_factory=list)
     _log_starts: dict[str, int] = field(default_factory=dict)
 
-    async def deploy(self, *files: str | bytes) -> None:
-        """Deploy BPMN files, by path from the checkout or as XML."""
+    async def deploy(self, *files: str | bytes, tenant_id: str | None = None) -> list[str]:
+        """Deploy BPMN files, by path from the checkout or as XML; the ids of their definitions."""
+        ids: list[str] = []
         for number, file in enumerate(files):
             content = (CHECKOUT / file).read_bytes() if isinstance(file, str) else file
             for made in await self.engine.deploy(
-                f"test-{number}", {f"p{number}.bpmn": content}, enable_duplicate_filtering=False
+                f"test-{number}",
+                {f"p{number}.bpmn": content},
+                tenant_id=tenant_id,
+                enable_duplicate_filtering=False,
             ):
                 self._deployments.append(made.deployment_id)
+                ids.append(made.id)
+        return ids
 
     async def set_variable(self, execution_id: str, name: str, value: Any) -> None:
         """Set a variable of an execution, as an operator would."""
         async with self._http() as http:
             path = f"/execution/{execution_id}/localVariables/{name}"
             (await http.put(path, json=to_engine(value))).raise_for_status()
+
+    async def rest(self, verb: str, path: str, body: Any = None) -> Any:
+        """Call the engine as an operator does who has its REST reference at hand."""
+        async with self._http() as http:
+            answer = (await http.request(verb, path, json=body)).raise_for_status()
+            return answer.json() if answer.content else None
 
     def _http(self) -> httpx.AsyncClient:
         env = self.product.env
@@ -88,10 +100,10 @@ class World:
                 params = {"cascade": "true", "skipCustomListeners": "true"}
                 (await http.delete(f"/deployment/{deployment}", params=params)).raise_for_status()
 
-    async def start_process(self, key: str, **variables: Any) -> str:
+    async def start_process(self, key: str, *, tenant_id: str | None = None, **variables: Any) -> str:
         """Start an instance; its id."""
         typed = {name: to_engine(value) for name, value in variables.items()}
-        return await self.engine.start_process(key, "test", typed)
+        return await self.engine.start_process(key, "test", typed, tenant_id)
 
     async def start(self, *names: str, settings: Mapping[str, str] | None = None) -> None:
         """Start processes by name: worker… or bot…, side by side."""

@@ -38,6 +38,13 @@ async def world(stack: Stack, world_template: str) -> AsyncIterator[World]:
         yield made
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def shared_world(stack: Stack, world_template: str) -> AsyncIterator[World]:
+    """A world for all tests of a module; each of them has people and instances of its own."""
+    async with a_world(stack, world_template, next(_numbers)) as made:
+        yield made
+
+
 @pytest.fixture(params=["stack", "operaton_stack"], ids=["camunda", "operaton"])
 def any_stack(request: pytest.FixtureRequest) -> Stack:
     """Each engine that we serve."""
