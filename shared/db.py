@@ -49,6 +49,9 @@ SESSION_OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=60000 
 """A process that stands still loses its locks, and nobody waits for one for ever."""
 
 
+_AFTER = "after commit"
+
+
 class DatabaseUnavailable(WorldError):
     """The database does not answer, or closed the connection."""
 
@@ -121,6 +124,8 @@ class Database:
                 yield tx
             for name in tx.info.get("notified", ()):
                 self.on_notified(name)
+            for act in tx.info.get(_AFTER, ()):
+                act()
         except (OperationalError, InterfaceError) as error:
             raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
         except PoolTimeoutError as error:
@@ -210,6 +215,11 @@ def _ping_after_rest(engine: Engine) -> None:
     event.listen(engine, "checkout", is_used)
 
 
+def after_commit(tx: Tx, act: Callable[[], None]) -> None:
+    """Do something quick once the transaction is committed, and never if it is rolled back."""
+    tx.info.setdefault(_AFTER, []).append(act)
+
+
 async def notify(tx: Tx, name: str) -> None:
     """Wake whoever waits for ``name``, in every process, when this transaction commits."""
     told: set[str] = tx.info.setdefault("notified", set())
@@ -219,14 +229,19 @@ async def notify(tx: Tx, name: str) -> None:
     await tx.execute(select(func.pg_notify(CHANNEL, name)))
 
 
-async def direct_connection(url: str) -> psycopg.AsyncConnection[tuple[object, ...]]:
-    """A connection outside the pool, for LISTEN and advisory locks; a dead peer is noticed in seconds."""
+async def direct_connection(
+    url: str, *, idle_limit_s: float = 60.0
+) -> psycopg.AsyncConnection[tuple[object, ...]]:
+    """A connection outside the pool, for LISTEN and advisory locks; a dead peer is noticed in seconds.
+
+    The server ends it, and frees its locks, when its process says nothing for ``idle_limit_s``.
+    """
     return await psycopg.AsyncConnection.connect(
         libpq_url(url),
         autocommit=True,
         connect_timeout=10,
         # The server notices a dead client as soon, and frees its advisory locks.
         options="-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
-        " -c idle_session_timeout=60000",
+        f" -c idle_session_timeout={idle_limit_s * 1000:.0f}",
         **DEAD_PEER,
     )

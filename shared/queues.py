@@ -18,10 +18,12 @@ import structlog
 from sqlalchemy import ColumnElement, CursorResult, and_, case, exists, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from shared.db import Database, Tx
+from shared import metrics
+from shared.db import Database, Tx, after_commit
 from shared.engine.values import storable
 from shared.errors import AuthorError, ConfigurationError, StepgramError, WorldError
-from shared.models import Queued
+from shared.health import Pulse
+from shared.models import PendingReply, Queued
 from shared.wakeups import Wakeups
 
 log = structlog.get_logger(__name__)
@@ -132,6 +134,18 @@ async def settle(tx: Tx, row: Queued, **values: Any) -> None:
         raise LostClaim(f"{model.__tablename__} {row.id} was taken by another holder")
 
 
+async def tasks_of(tx: Tx, rows: Sequence[Queued]) -> dict[int, str]:
+    """The external tasks behind rows, by row id: under them stand all log lines of a step."""
+    replies = {row.id: reply for row in rows if (reply := getattr(row, "pending_reply_id", None))}
+    known = {row.id: row.external_task_id for row in rows if isinstance(row, PendingReply)}
+    if replies:
+        named = select(PendingReply.id, PendingReply.external_task_id)
+        found = await tx.execute(named.where(PendingReply.id.in_(set(replies.values()))))
+        tasks: dict[int, str] = {reply_id: task for reply_id, task in found.all()}  # noqa: C416 - of rows
+        known |= {row_id: tasks[reply] for row_id, reply in replies.items() if reply in tasks}
+    return known
+
+
 def pause_s(attempts: int, longest_s: float) -> float:
     """How long to wait after the given number of failed attempts: doubling, with jitter, bounded."""
     return float(min(longest_s, 0.25 * 2 ** min(attempts, 16))) * random.uniform(0.75, 1.25)  # noqa: S311
@@ -151,6 +165,7 @@ class Loop(Generic[Row]):
         poll_s: float = 1.0,
         claim_s: float = 10.0,
         on_poison: Callable[[Tx, Row, str], Awaitable[None]] | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         self._queue = queue
         self._handle = handle
@@ -160,6 +175,7 @@ class Loop(Generic[Row]):
         self._poll_s = poll_s
         self._claim_s = claim_s
         self._on_poison = on_poison
+        self._pulse = pulse or Pulse(queue.name)
         self._running: dict[asyncio.Task[None], Row] = {}
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -188,6 +204,7 @@ class Loop(Generic[Row]):
     async def _work(self, stopping: asyncio.Event) -> None:
         failures = 0
         while not stopping.is_set():
+            self._pulse.beat()
             self._event.clear()
             room = self._concurrency - len(self._running)
             taken = 0
@@ -204,8 +221,10 @@ class Loop(Generic[Row]):
     async def _take(self, room: int) -> int:
         async with self._db.begin() as tx:
             rows = await claim(tx, self._queue, room, self._claim_s)
+            tasks = await tasks_of(tx, rows)
         for row in rows:
-            task = asyncio.create_task(self._run_one(row), name=f"{self._queue.name}-{row.id}")
+            names = {"task": tasks[row.id]} if row.id in tasks else {}
+            task = asyncio.create_task(self._run_one(row, names), name=f"{self._queue.name}-{row.id}")
             self._running[task] = row
             task.add_done_callback(self._done)
         return len(rows)
@@ -221,12 +240,13 @@ class Loop(Generic[Row]):
             wait.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
 
-    async def _run_one(self, row: Row) -> None:
-        with structlog.contextvars.bound_contextvars(queue=self._queue.name, row=row.id):
+    async def _run_one(self, row: Row, names: dict[str, str]) -> None:
+        with structlog.contextvars.bound_contextvars(queue=self._queue.name, row=row.id, **names):
             try:
                 if row.lapses >= MAX_LAPSES and self._queue.poison is not None:
                     raise DiedOften(f"{row.lapses} processes died or stood still while they handled it")  # noqa: TRY301
-                await self._handle(row)
+                with metrics.timed(metrics.QUEUE_SECONDS, self._queue.name):
+                    await self._handle(row)
             except LostClaim as error:
                 log.info("claim lost", reason=str(error))
             except Exception as error:  # whatever it was, the row must become free or poison
@@ -257,6 +277,8 @@ class Loop(Generic[Row]):
                 log.exception("unexpected error, again later", exc_info=error, again_in_s=round(wait_s, 2))
         try:
             async with self._db.begin() as tx:
+                if "state" in values:
+                    after_commit(tx, metrics.SET_ASIDE.labels(queue.name).inc)
                 # First what hangs on the row: everybody locks a step before its prompts.
                 if "state" in values and self._on_poison is not None:
                     await self._on_poison(tx, row, str(error))

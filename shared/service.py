@@ -6,15 +6,17 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
-from shared import logs, outbox
+from shared import logs, metrics, outbox
+from shared.backlog import Backlog
 from shared.db import Database, Tx
 from shared.engine.client import EngineClient
 from shared.engine.definitions import Definitions
 from shared.errors import ConfigurationError
+from shared.health import Health, HealthServer, watch_loop
 from shared.models import Prompt
 from shared.places import Places
 from shared.queues import Loop, Queue, Row
@@ -47,6 +49,7 @@ class Services:
     bot: SharedBot
     governor: Governor
     files: TelegramFiles
+    health: Health = field(default_factory=Health)
 
     def loop(
         self,
@@ -67,6 +70,7 @@ class Services:
             poll_s=poll_s,
             claim_s=self.settings.claim_s,
             on_poison=on_poison,
+            pulse=self.health.pulse(queue.name),
         )
 
     def senders(self) -> list[Loop[Prompt]]:
@@ -92,7 +96,7 @@ class Services:
 
 
 @contextlib.asynccontextmanager
-async def services(settings: Settings) -> AsyncIterator[Services]:
+async def services(settings: Settings, health: Health) -> AsyncIterator[Services]:
     """Everything that a worker or a bot process holds, opened and closed together."""
     async with contextlib.AsyncExitStack() as stack:
         db = Database(settings.database_url, behind_pooler=settings.database_direct_url is not None)
@@ -117,6 +121,7 @@ async def services(settings: Settings) -> AsyncIterator[Services]:
             bot=bot,
             files=files,
             governor=governor,
+            health=health,
         )
 
 
@@ -154,18 +159,42 @@ async def _run(part: Part, stopping: asyncio.Event) -> None:
     await part(stopping)
 
 
+@contextlib.asynccontextmanager
+async def _observed(held: Services) -> AsyncIterator[None]:
+    """Measure the event loop, and serve HEALTH_ADDRESS if it is set, as long as the block runs."""
+    watching = asyncio.create_task(watch_loop(metrics.LAG.set))
+    backlog = Backlog(held.db)
+
+    async def exposition() -> bytes:
+        await backlog.refresh()
+        return metrics.exposition()
+
+    try:
+        if (address := held.settings.health_address) is None:
+            yield
+            return
+        async with HealthServer(held.health, address, exposition, metrics.CONTENT_TYPE).serving():
+            yield
+    finally:
+        watching.cancel()
+
+
 def main(name: str, compose: Callable[[Services, asyncio.Event], Awaitable[Sequence[Part]]]) -> None:
     """Run a process made by ``compose`` to its end; settings that cannot work end it with a message."""
 
     async def run() -> None:
         settings = load_settings()
         logs.configure(settings.log_level, settings.log_format)
-        stopping = stop_on_signals()
-        async with services(settings) as held:
+        health = Health()
+        health.stopping = stopping = stop_on_signals()
+        async with services(settings, health) as held, _observed(held):
+            health.database = held.db.problem
             await held.db.wait_until_ready(stopping)
             if stopping.is_set():
                 return
             parts = await compose(held, stopping)
+            health.watch(held.wakeups.pulse)
+            health.started = True
             log.info("started", process=name)
             await run_parts(parts, stopping)
             log.info("stopped", process=name)

@@ -88,6 +88,9 @@ class Settings(BaseSettings):
     rate_fallback_share: float = Field(
         default=0.1, gt=0, le=1, description="one process's part of the budget without the database"
     )
+    health_address: str | None = Field(
+        default=None, description="HOST:PORT of /livez, /readyz and /metrics; unset: not served"
+    )
     log_format: str = Field(default="text", pattern="^(text|json)$")
     log_level: str = "INFO"
 

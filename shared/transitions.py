@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared import outbox, texts
+from shared import metrics, outbox, texts
 from shared.db import Tx, notify
 from shared.markup import render_html
 from shared.models import Json, PendingReply
@@ -28,6 +29,15 @@ COMPLETIONS = Queue("completions", PendingReply, ("answered",))
 
 LEASES = Queue("leases", PendingReply, OPEN)
 """Open steps, due when their lease is to be renewed."""
+
+_NAMES = (
+    PendingReply.id,
+    PendingReply.external_task_id,
+    PendingReply.process_definition_key,
+    PendingReply.activity_id,
+    PendingReply.topic,
+)
+"""What a transition needs to be counted and logged."""
 
 FETCH_SIGNAL = "fetch"
 """Notified after a completion: the next step may be there, also where another engine node made it."""
@@ -62,6 +72,7 @@ async def park(tx: Tx, new: NewReply, *, lease_due_s: float) -> tuple[PendingRep
     )
     made = await tx.scalar(statement)
     if made is not None:
+        metrics.step_event(tx, "created", made)
         return made, True
     # READ COMMITTED: a row that another process has just committed is visible to this second statement.
     found = await tx.scalars(
@@ -140,20 +151,29 @@ async def dialog_of_chat(tx: Tx, chat_id: int) -> int | None:
 
 
 async def lock_reply(tx: Tx, reply_id: int) -> PendingReply | None:
-    """Read a row for this transaction alone."""
+    """Read a row for this transaction alone; what its handler logs from here on carries its task."""
     statement = select(PendingReply).where(PendingReply.id == reply_id).with_for_update()
-    return (await tx.execute(statement.execution_options(populate_existing=True))).scalar_one_or_none()
+    found = (await tx.execute(statement.execution_options(populate_existing=True))).scalar_one_or_none()
+    if found is not None:
+        structlog.contextvars.bind_contextvars(task=found.external_task_id)
+    return found
 
 
-async def _set(tx: Tx, reply_id: int, states: Sequence[str], **values: Any) -> bool:
+async def _set(
+    tx: Tx, reply_id: int, states: Sequence[str], *, event: str | None = None, **values: Any
+) -> bool:
     """The one UPDATE of every transition; whether the row was in one of ``states``."""
-    changed = await tx.scalar(
-        update(PendingReply)
-        .where(PendingReply.id == reply_id, PendingReply.state.in_(states))
-        .values(**values)
-        .returning(PendingReply.id)
-        .execution_options(synchronize_session=False)
-    )
+    changed: Any = (
+        await tx.execute(
+            update(PendingReply)
+            .where(PendingReply.id == reply_id, PendingReply.state.in_(states))
+            .values(**values)
+            .returning(*_NAMES)
+            .execution_options(synchronize_session=False)
+        )
+    ).first()
+    if changed is not None and event is not None:
+        metrics.step_event(tx, event, changed)
     return changed is not None
 
 
@@ -164,7 +184,8 @@ async def keep_answers(tx: Tx, reply_id: int, answers: Json) -> bool:
 
 async def posted(tx: Tx, reply_id: int) -> bool:
     """A prompt of the step is shown. Never moves an answered step back."""
-    return await _set(tx, reply_id, ("parked", "undeliverable"), state="posted", undeliverable_since=None)
+    before = ("parked", "undeliverable")
+    return await _set(tx, reply_id, before, event="posted", state="posted", undeliverable_since=None)
 
 
 async def undeliverable(tx: Tx, reply_id: int, *, give_up_after_s: float = 7 * 86_400) -> bool:
@@ -189,6 +210,7 @@ async def answer(tx: Tx, reply_id: int, outcome: Json, by: int | None, by_name: 
         tx,
         reply_id,
         OPEN,
+        event="answered",
         state="answered",
         outcome=outcome,
         answered_by=by,
@@ -226,6 +248,7 @@ async def completed(tx: Tx, reply: PendingReply, state: str = "completed") -> No
         LostClaim: another completer has the row.
     """
     await settle(tx, reply, state=state, closed_at=func.now())
+    metrics.step_event(tx, "completed", reply, outcome=state)
     await notify(tx, FETCH_SIGNAL)
 
 
@@ -239,6 +262,7 @@ async def withdrawn(tx: Tx, reply_id: int, *, answered: bool = False) -> bool:
         tx,
         reply_id,
         (*OPEN, "answered") if answered else OPEN,
+        event="withdrawn",
         state="withdrawn",
         closed_at=func.now(),
         claim=None,
@@ -282,6 +306,7 @@ async def reopen(tx: Tx, reply_id: int, new: NewReply, *, lease_due_s: float) ->
         tx,
         reply_id,
         ("withdrawn", "failed", "expired"),
+        event="created",
         **vars(new),
         state="parked",
         due_at=func.now() + timedelta(seconds=lease_due_s),

@@ -7,6 +7,7 @@ import psycopg
 import structlog
 
 from shared.db import CHANNEL, direct_connection
+from shared.health import Pulse
 
 log = structlog.get_logger(__name__)
 
@@ -18,6 +19,7 @@ class Wakeups:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self.pulse = Pulse("wakeups")
         self._events: dict[str, set[asyncio.Event]] = defaultdict(set)
 
     def subscribe(self, name: str) -> asyncio.Event:
@@ -39,6 +41,7 @@ class Wakeups:
         """Listen until ``stopping``; connect again, with a pause, whenever the connection is lost."""
         delay_s = 0.5
         while not stopping.is_set():
+            self.pulse.beat()
             try:
                 connection = await direct_connection(self._url)
                 async with connection:
@@ -58,6 +61,7 @@ class Wakeups:
     ) -> None:
         quiet_s = 0.0
         while not stopping.is_set():
+            self.pulse.beat()
             heard = False
             async for notification in connection.notifies(timeout=0.5, stop_after=64):
                 heard = True

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from shared import transitions
+from shared import metrics, transitions
 from shared.engine.records import ActivityEnd
 from shared.engine.task_records import LockOutcome
 from shared.models import PendingReply
@@ -35,6 +35,7 @@ class Leases:
             await self._give_up(reply)
             return
         held = await self._services.engine.lock(reply.external_task_id, settings.worker_id, settings.lease_s)
+        metrics.LEASES.labels(held.name.lower()).inc()
         if held is LockOutcome.GONE:
             await self._prove_gone(reply)
         async with self._services.db.begin() as tx:

@@ -25,6 +25,7 @@ from shared.engine.errors import (
 )
 from shared.engine.login import LoginGate
 from shared.errors import ConfigurationError
+from shared.metrics import ENGINE_SECONDS, timed
 from shared.settings import Settings
 
 Json = Any
@@ -43,6 +44,43 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 
 _ROLLED_BACK_BY_A_RACE = frozenset({1, 10_000})
 """The engine's exception codes of optimistic locking and of a database deadlock."""
+
+
+_WORDS = frozenset(
+    {
+        "activity-instance",
+        "bpmnError",
+        "complete",
+        "count",
+        "create",
+        "delete",
+        "deployment",
+        "execution",
+        "external-task",
+        "failure",
+        "fetchAndLock",
+        "group",
+        "history",
+        "incident",
+        "job",
+        "key",
+        "localVariables",
+        "lock",
+        "members",
+        "process-definition",
+        "process-instance",
+        "retries",
+        "start",
+        "tenant-id",
+        "unlock",
+        "user",
+        "variable-instance",
+        "variables",
+        "version",
+        "xml",
+    }
+)
+"""The fixed words of the paths that we call; whatever else stands in a path is somebody's id."""
 
 
 class Rest:
@@ -93,6 +131,10 @@ class Rest:
         ``options`` are httpx's: json, params, data, files.
         """
         self._gate.check()
+        with timed(ENGINE_SECONDS, operation_of(method, path)):
+            return await self._send(method, path, read_timeout_s, options)
+
+    async def _send(self, method: str, path: str, read_timeout_s: float, options: Mapping[str, Any]) -> Json:
         try:
             response = await self._http.request(method, path, timeout=_timeout(read_timeout_s), **options)
         except _NOT_SENT as error:
@@ -116,6 +158,12 @@ class Rest:
 
 def _timeout(read_s: float = READ_TIMEOUT_S) -> httpx.Timeout:
     return httpx.Timeout(READ_TIMEOUT_S, connect=5.0, read=read_s)
+
+
+def operation_of(method: str, path: str) -> str:
+    """A call's name without its ids, as the engine's REST reference writes it."""
+    words = [word if word in _WORDS else "{id}" for word in path.strip("/").split("/")]
+    return f"{method} /{'/'.join(words)}"
 
 
 def path_of(*segments: str) -> str:

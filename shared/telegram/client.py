@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError
@@ -9,6 +10,7 @@ from telegram.ext import BaseRateLimiter, ExtBot
 from telegram.request import HTTPXRequest
 
 from shared.errors import StepgramError, WorldError
+from shared.metrics import TELEGRAM_SECONDS, timed
 from shared.settings import Settings
 
 CHUNK_BYTES = 64 * 1024
@@ -32,13 +34,25 @@ class FileGone(StepgramError):
     """Telegram no longer gives this file."""
 
 
+class _TimedRequest(HTTPXRequest):
+    """The library's HTTP, measured; a refusal counts by its status, such as 429."""
+
+    async def do_request(self, url: str, *args: Any, **options: Any) -> tuple[int, bytes]:
+        """See HTTPXRequest."""
+        with timed(TELEGRAM_SECONDS, url.rpartition("/")[2]) as outcome:
+            status, body = await super().do_request(url, *args, **options)
+            if status != httpx.codes.OK:
+                outcome.append(str(status))
+        return status, body
+
+
 @asynccontextmanager
 async def telegram_bot(
     settings: Settings, limiter: BaseRateLimiter[dict[str, str]] | None = None
 ) -> AsyncIterator[SharedBot]:
     """The bot client of one process. It asks Telegram nothing by itself, so that may be away."""
     base = settings.telegram_api_url.rstrip("/")
-    request = HTTPXRequest(connection_pool_size=32, read_timeout=20, write_timeout=20, connect_timeout=10)
+    request = _TimedRequest(connection_pool_size=32, read_timeout=20, write_timeout=20, connect_timeout=10)
     unused = HTTPXRequest(connection_pool_size=1)  # updates are fetched without the library
     try:
         yield ExtBot(

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.metrics import MetricWrapperBase
 from sqlalchemy import CheckConstraint
 
 from bot.commands import COMMANDS
 from devstack import __main__ as devstack_cli
+from shared import backlog, metrics
 from shared.engine.bpmn import read_activities
 from shared.errors import AuthorError
 from shared.models import Base
@@ -186,6 +188,18 @@ def test_every_state_of_every_table_is_told() -> None:
         (table,) = set(CODE.findall(part)) & set(Base.metadata.tables)
         told[table] = sorted(named(part))
     assert told == {table: sorted(states) for table in Base.metadata.tables if (states := states_of(table))}
+
+
+def test_every_metric_is_told_with_its_kind_and_labels() -> None:
+    told = {CODE.findall(row[0])[0]: (row[1], row[2]) for row in rows(page("docs/reference/metrics.md"))}
+    every = [*metrics.STEPS.values(), *vars(metrics).values(), *vars(backlog).values()]
+    ours = [each for each in every if isinstance(each, MetricWrapperBase)]
+    assert told == {name_of(each): (each._type, ", ".join(each._labelnames)) for each in ours}
+
+
+def name_of(metric: MetricWrapperBase) -> str:
+    """The name under which a metric is shown."""
+    return f"{metric._name}_total" if metric._type == "counter" else str(metric._name)
 
 
 def links() -> Iterator[tuple[Path, str]]:
