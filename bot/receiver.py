@@ -21,9 +21,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from telegram.error import TelegramError
 
-from shared import inbox
+from shared import inbox, metrics
 from shared.db import direct_connection
 from shared.errors import ConfigurationError, StepgramError, WorldError
+from shared.health import host_and_port
 from shared.queues import pause_s
 from shared.service import Part, Services
 from shared.telegram.client import TelegramUnavailable, translate
@@ -33,7 +34,16 @@ log = structlog.get_logger(__name__)
 ALLOWED_UPDATES = ["message", "callback_query", "my_chat_member"]
 POLL_S = 25
 TAKEOVER_S = 2.0
-"""How often a process that does not lead tries to."""
+"""How often a process that does not lead tries to, and how often the leader says that it is there."""
+
+LEADER_SILENCE_S = 8.0
+"""A leader that stands still, or whose machine is gone without a word, loses the lead after it."""
+
+LONGEST_PAUSE_S = 5.0
+DRAIN_S = 2.0
+"""A webhook that stops goes on receiving so long: until every balancer has seen that it is not ready."""
+
+Connection = psycopg.AsyncConnection[tuple[object, ...]]
 
 LEADER_LOCK_CLASS = 7_300_212
 MAX_BODY_BYTES = 1_000_000
@@ -65,6 +75,7 @@ class Poller:
         base = settings.telegram_api_url.rstrip("/")
         self._url = f"{base}/bot{settings.bot_token.get_secret_value()}/getUpdates"
         self._failures = 0
+        self._pulse = services.health.pulse("poller")
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Try to lead, and poll while leading, until ``stopping``."""
@@ -79,31 +90,55 @@ class Poller:
 
     async def _lead_for_ever(self) -> None:
         settings = self._services.settings
+        url = settings.database_direct_url or settings.database_url
         while True:
+            self._pulse.beat()
             try:
-                async with await direct_connection(
-                    settings.database_direct_url or settings.database_url
-                ) as held:
+                async with await direct_connection(url, idle_limit_s=LEADER_SILENCE_S) as held:
+                    await self._wait_for_lead(held)
                     await self._lead(held)
             except (psycopg.Error, WorldError, TimeoutError) as error:
                 self._failures += 1
-                wait_s = getattr(error, "retry_after_s", None) or pause_s(self._failures, 15)
+                wait_s = getattr(error, "retry_after_s", None) or pause_s(self._failures, LONGEST_PAUSE_S)
                 log.warning("cannot receive", error=str(error), again_in_s=round(wait_s, 1))
+                self._pulse.beat(wait_s)
                 await asyncio.sleep(wait_s)
 
-    async def _lead(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+    async def _wait_for_lead(self, connection: Connection) -> None:
         lock = "SELECT pg_try_advisory_lock(%s, %s)"
         # The lock takes two 32-bit numbers; bots that share the lower half of their ids wait for each other.
         key = (LEADER_LOCK_CLASS, self._services.settings.bot_id % 2**31)
-        while (await (await connection.execute(lock, key)).fetchone()) != (True,):  # noqa: ASYNC110
-            await asyncio.sleep(TAKEOVER_S)
+        async with asyncio.timeout(None) as patience:
+            while True:
+                self._pulse.beat()
+                patience.reschedule(asyncio.get_running_loop().time() + LEADER_SILENCE_S)
+                if (await (await connection.execute(lock, key)).fetchone()) == (True,):
+                    return
+                await asyncio.sleep(TAKEOVER_S)
+
+    async def _lead(self, connection: Connection) -> None:
+        """Poll as long as the lock is surely held."""
         log.info("leading: this process polls Telegram")
+        metrics.LEADING.set(1)
+        work = [asyncio.create_task(self._poll()), asyncio.create_task(_hold(connection))]
+        try:
+            done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            metrics.LEADING.set(0)
+            for task in work:
+                task.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
+
+    async def _poll(self) -> None:
         await self._delete_webhook()
         async with httpx.AsyncClient(timeout=httpx.Timeout(POLL_S + 10, connect=10)) as http:
             offset: int | None = None
             while True:
-                updates = await self._fetch(http, offset)
-                await asyncio.wait_for(connection.execute("SELECT 1"), 10)  # still leading?
+                self._pulse.beat()
+                with metrics.timed(metrics.TELEGRAM_SECONDS, "getUpdates"):
+                    updates = await self._fetch(http, offset)
                 async with self._services.db.begin() as tx:
                     await inbox.store(tx, self._services.settings.bot_id, updates)
                 numbers = [each["update_id"] for each in updates if inbox.is_update(each)]
@@ -128,6 +163,13 @@ class Poller:
         if isinstance(answer, dict) and answer.get("ok") and isinstance(answer.get("result"), list):
             return list(answer["result"])
         raise _refused(response.status_code, answer)
+
+
+async def _hold(connection: Connection) -> None:
+    """Keep the leader's connection from falling silent, until it breaks."""
+    while True:
+        await asyncio.wait_for(connection.execute("SELECT 1"), LEADER_SILENCE_S)
+        await asyncio.sleep(TAKEOVER_S)
 
 
 def _refused(status: int, answer: Any) -> TelegramUnavailable:
@@ -158,19 +200,17 @@ class Webhook:
     def __init__(self, services: Services) -> None:
         self._services = services
         settings = services.settings
-        host, _, port = settings.listen_address.rpartition(":")
-        if not port.isdigit():
-            raise ConfigurationError(f"LISTEN_ADDRESS must be HOST:PORT, found {settings.listen_address!r}")
-        self._host, self._port = host.strip("[]") or "127.0.0.1", int(port)
+        self._host, self._port = host_and_port(settings.listen_address, "LISTEN_ADDRESS")
         secret = settings.webhook_secret
         assert secret is not None  # noqa: S101 - receiver() refused that
         self._secret = secret.get_secret_value()
 
     def app(self) -> Starlette:
-        """The web application: the webhook on every path, and /livez."""
+        """The web application: the webhook on every path, /livez and /readyz."""
         return Starlette(
             routes=[
-                Route("/livez", _alive, methods=["GET"]),
+                Route("/livez", self._health, methods=["GET"]),
+                Route("/readyz", self._health, methods=["GET"]),
                 Route("/{path:path}", self.receive, methods=["POST"]),
             ]
         )
@@ -179,32 +219,39 @@ class Webhook:
         """Store one update; only then Telegram is told that it arrived."""
         given = request.headers.get(SECRET_HEADER, "")
         if not compare_digest(given.encode(), self._secret.encode()):
-            return PlainTextResponse("wrong secret token", status_code=403)
+            return _refuse("wrong_secret", 403)
         if int(request.headers.get("content-length") or 0) > MAX_BODY_BYTES:
-            return PlainTextResponse("too large", status_code=413)
+            return _refuse("too_large", 413)
         body = bytearray()
         async for chunk in request.stream():
             body += chunk
             if len(body) > MAX_BODY_BYTES:
-                return PlainTextResponse("too large", status_code=413)
+                return _refuse("too_large", 413)
         try:
             update = json.loads(bytes(body))
         except (ValueError, RecursionError):
-            return PlainTextResponse("not JSON", status_code=400)
+            return _refuse("not_json", 400)
         if not inbox.is_update(update):
-            return PlainTextResponse("not an update", status_code=400)
+            return _refuse("not_an_update", 400)
         try:
             async with self._services.db.begin() as tx:
                 await inbox.store(tx, self._services.settings.bot_id, [update])
         except WorldError:
-            return PlainTextResponse("again later", status_code=503)  # Telegram delivers it again
+            return _refuse("database_away", 503)  # Telegram delivers it again
+        metrics.WEBHOOK.labels("stored").inc()
         return PlainTextResponse("stored")
+
+    async def _health(self, request: Request) -> Response:
+        status, body = await self._services.health.answer(request.url.path) or (404, b"")
+        return Response(body, status, media_type="application/json")
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Listen until ``stopping``, and tell Telegram where."""
         config = uvicorn.Config(
             self.app(), host=self._host, port=self._port, log_config=None, access_log=False, lifespan="off",
             timeout_graceful_shutdown=3,
+            http="h11",  # it bounds the size of headers; httptools, which uvicorn prefers, does not
+            ws="none",
         )  # fmt: skip
         server = _Server(config)
         serving = asyncio.create_task(server.serve())
@@ -213,6 +260,8 @@ class Webhook:
         await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
         telling.cancel()
         stop.cancel()
+        if not serving.done():
+            await asyncio.wait([serving], timeout=DRAIN_S)
         server.should_exit = True
         await asyncio.gather(telling, stop, return_exceptions=True)
         await serving
@@ -238,5 +287,8 @@ class Webhook:
                 return
 
 
-async def _alive(request: Request) -> Response:
-    return PlainTextResponse("alive")
+def _refuse(outcome: str, status: int) -> Response:
+    """Refuse a request and hang up: whatever is left of it is not read."""
+    metrics.WEBHOOK.labels(outcome).inc()
+    text = outcome.replace("_", " ")
+    return PlainTextResponse(text, status_code=status, headers={"Connection": "close"})

@@ -1,6 +1,7 @@
 """Receiving: stored before it is acknowledged, by one leader or by any number of web servers."""
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -197,6 +198,49 @@ async def test_a_second_poller_takes_over_within_seconds(
         await until(lambda: has_stored(polling.db, "one", *map(str, range(5))), "nothing is lost or doubled")
 
 
+async def test_a_leader_that_stands_still_loses_the_lead(
+    polling: Fakes, telegram: Telegram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a stopped process, or one whose machine is gone without a word: its connection falls silent."""
+    monkeypatch.setattr(module, "LEADER_SILENCE_S", 1.0)
+    ann = await ann_said(telegram)
+    stands_still, hold = asyncio.Event(), module._hold
+    monkeypatch.setattr(module, "_hold", lambda connection: stands_still.wait())
+    async with running(Poller(polling.services).run):
+        (pid,) = await until(lambda: leaders(polling.db), "the first leads")
+        monkeypatch.setattr(module, "_hold", hold)
+        async with running(Poller(polling.services).run):
+
+            async def another_leads() -> bool:
+                return bool(now := await leaders(polling.db)) and now != [pid]
+
+            await until(another_leads, "another leads", 5)
+            await telegram.say(ann, "one")
+            await until(lambda: has_stored(polling.db, "one"), "it polls")
+
+
+async def test_a_leader_whose_connection_is_lost_stops_polling(
+    polling: Fakes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polls: list[bool] = []
+
+    async def poll(self: Poller) -> None:
+        polls.append(True)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            polls.pop()
+
+    monkeypatch.setattr(Poller, "_poll", poll)
+    monkeypatch.setattr(module, "pause_s", lambda *_: 60.0)
+    async with running(Poller(polling.services).run):
+        await until(lambda: polls, "it polls")
+        (pid,) = await leaders(polling.db)
+        async with polling.db.begin() as tx:
+            await tx.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        await until(lambda: not polls, "it stops")
+
+
 async def test_a_poller_that_leads_beside_another_does_no_harm(polling: Fakes, telegram: Telegram) -> None:
     """Two databases, or a leader whose connection broke unseen: an update is stored once all the same."""
     await ann_said(telegram, *map(str, range(5)))
@@ -326,19 +370,72 @@ async def test_an_update_that_cannot_be_stored_is_delivered_again(
     assert await deliver(hook, MESSAGE) == 503
 
 
-async def test_the_webhook_is_alive(hook: httpx.AsyncClient) -> None:
-    assert (await hook.get("/livez")).text == "alive"
+async def test_the_webhooks_server_tells_its_health(hook: httpx.AsyncClient) -> None:
+    assert (await hook.get("/livez")).json()["status"] == "ok"
+    unready = await hook.get("/readyz")
+    assert (unready.status_code, unready.json()["checks"]["started"]) == (503, "the process is starting")
     assert (await hook.get("/hook")).status_code in {404, 405}
+
+
+def free_address() -> str:
+    """HOST:PORT that nobody uses."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+async def exchange(address: str, sent: bytes) -> bytes:
+    """Everything that is answered to these bytes until the other side hangs up."""
+    host, _, port = address.partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        writer.write(sent)
+        async with asyncio.timeout(5):
+            return await reader.read()
+    finally:
+        writer.close()
+
+
+POST = b"POST /hook HTTP/1.1\r\nHost: bot\r\n"
+TEN_MB = b"Content-Length: 10000000\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_head", "status"),
+    [
+        (POST + TEN_MB, b"403"),
+        (POST + b"X-Telegram-Bot-Api-Secret-Token: wrong\r\n" + TEN_MB, b"403"),
+        (POST + b"X-Telegram-Bot-Api-Secret-Token: wrong\r\nTransfer-Encoding: chunked\r\n\r\n", b"403"),
+        (POST + b"X-Telegram-Bot-Api-Secret-Token: s3cret-token\r\n" + TEN_MB, b"413"),
+    ],
+    ids=["no secret", "wrong secret", "wrong secret, endless", "10 MB"],
+)
+async def test_a_bad_request_is_refused_before_its_body_and_hung_up_on(
+    fakes: Fakes, telegram: Telegram, monkeypatch: pytest.MonkeyPatch, request_head: bytes, status: bytes
+) -> None:
+    """Not one byte of the body is sent here: whoever waited for it would never answer."""
+    monkeypatch.setattr(module, "DRAIN_S", 0)
+    address = free_address()
+    set_to(fakes, webhook_url="https://bot.example.org/hook", webhook_secret=SecretStr(SECRET))
+    set_to(fakes, listen_address=address)
+    async with running(receiver(fakes.services)):
+
+        async def listens() -> bool:
+            with contextlib.suppress(OSError):
+                return bool(await exchange(address, b"GET /livez HTTP/1.0\r\n\r\n"))
+            return False
+
+        await until(listens, "the server listens")
+        answer = await exchange(address, request_head)
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b"connection: close" in answer.lower()
 
 
 async def test_telegram_delivers_to_the_address_that_it_is_told(
     fakes: Fakes, telegram: Telegram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "pause_s", lambda *_: 0.01)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = f"127.0.0.1:{port}"
+    address = free_address()
     set_to(
         fakes,
         webhook_url=f"http://{address}/hook",
