@@ -33,6 +33,8 @@ async def compose(services: Services, stopping: asyncio.Event, topics: Sequence[
         room=PARKING_ROOM,
         poll_s=settings.poll_s,
         take_many=parker.park_many,
+        pulse=services.health.pulse("fetcher"),
+        contact=services.health.contact("engine"),
     )
     automated = AutomatedWorker(services, registry.automated_topics(topics))
     housekeeping = await Housekeeping(services).loop()

@@ -81,6 +81,8 @@ class AutomatedWorker:
             room=self._at_once,
             poll_s=services.settings.poll_s,
             ahead=self._ahead,
+            pulse=services.health.pulse("automated_fetcher"),
+            contact=services.health.contact("engine_automated"),
         )
 
     def _ahead(self) -> int:

@@ -1,6 +1,7 @@
 """Fetches tasks: one long poll at a time per process, and a quick look whenever a completion says so."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
@@ -8,11 +9,18 @@ import structlog
 from shared.engine.client import EngineClient
 from shared.engine.task_records import FetchedTask, TopicFetch
 from shared.errors import WorldError
+from shared.health import Contact, Pulse
 from shared.queues import pause_s
 from shared.transitions import FETCH_SIGNAL
 from shared.wakeups import Wakeups
 
 log = structlog.get_logger(__name__)
+
+LONGEST_PAUSE_S = 5.0
+"""An engine that restarts is found again so soon; one call in five seconds hurts no gateway."""
+
+LONGEST_OBEYED_S = 300.0
+"""A gateway's Retry-After is obeyed up to this; a longer one is likelier a mistake than a wish."""
 
 Take = Callable[[FetchedTask], Awaitable[None]]
 TakeMany = Callable[[Sequence[FetchedTask]], Awaitable[None]]
@@ -41,6 +49,8 @@ class Fetcher:
         poll_s: float,
         ahead: Callable[[], int] = lambda: 0,
         take_many: TakeMany | None = None,
+        pulse: Pulse | None = None,
+        contact: Contact | None = None,
     ) -> None:
         self._engine = engine
         self._worker_id = worker_id
@@ -50,6 +60,9 @@ class Fetcher:
         self._ahead = ahead
         self._take_many = take_many
         self._poll_s = poll_s
+        self._pulse = pulse or Pulse("fetcher")
+        self._contact = contact or Contact("engine")
+        self._paused_until = 0.0
         self._nudge = wakeups.subscribe(FETCH_SIGNAL)
         self._in_hand: dict[asyncio.Task[None], int] = {}
         self._asked = 0
@@ -71,6 +84,7 @@ class Fetcher:
     async def run(self, stopping: asyncio.Event) -> None:
         """Fetch until ``stopping``, then wait for what is in hand; the caller bounds that wait."""
         if not self._topics:
+            self._contact.not_needed()
             await stopping.wait()
             return
         await asyncio.gather(self._long_polls(stopping), self._quick_looks(stopping))
@@ -84,6 +98,7 @@ class Fetcher:
     async def _long_polls(self, stopping: asyncio.Event) -> None:
         failures = 0
         while not stopping.is_set():
+            self._pulse.beat()
             # Half the room is left to quick looks, or a pending poll would keep them from fetching.
             share = max(1, self._limit // 2)
             if not self._worth_a_fetch:
@@ -94,8 +109,9 @@ class Fetcher:
                 failures = 0
             except WorldError as error:
                 failures += 1
-                wait_s = error.retry_after_s or pause_s(failures, 30)
+                wait_s = self._pause(error) or pause_s(failures, LONGEST_PAUSE_S)
                 log.warning("cannot fetch", error=str(error), again_in_s=round(wait_s, 1))
+                self._pulse.beat(wait_s)
                 await _sleep(wait_s, stopping)
 
     async def _quick_looks(self, stopping: asyncio.Event) -> None:
@@ -105,12 +121,22 @@ class Fetcher:
             for wait in waits:
                 wait.cancel()
             self._nudge.clear()
-            if stopping.is_set() or self._room < 1:
+            if stopping.is_set() or self._room < 1 or time.monotonic() < self._paused_until:
                 continue
             try:
                 await self._fetch(self._room, None)
             except WorldError as error:
+                self._pause(error)
                 log.debug("a quick look failed, the long poll is the net", error=str(error))
+
+    def _pause(self, error: WorldError) -> float | None:
+        """The seconds for which the engine, or what stands before it, asks to be left alone."""
+        self._contact.failed(str(error))
+        if error.retry_after_s is None:
+            return None
+        wait_s = min(error.retry_after_s, LONGEST_OBEYED_S)
+        self._paused_until = max(self._paused_until, time.monotonic() + wait_s)
+        return wait_s
 
     async def _fetch(self, most: int, poll_s: float | None) -> None:
         self._asked += most
@@ -118,6 +144,7 @@ class Fetcher:
             tasks = await self._engine.fetch_and_lock(self._worker_id, self._topics, most, poll_s)
         finally:
             self._asked -= most
+        self._contact.heard()
         size = 1 if self._take_many is None else TOGETHER
         for at in range(0, len(tasks), size):
             group = tasks[at : at + size]

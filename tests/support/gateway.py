@@ -1,0 +1,63 @@
+"""A gateway before the engine, as companies have them: it limits, it fails, and it cuts connections."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from devstack.sandbox.serve import serving
+
+CUT = 0
+"""The fault that closes the connection without an answer."""
+
+
+@dataclass
+class Gateway:
+    """Passes requests on, but the next ones meet `faults`: a status, its headers."""
+
+    url: str = ""
+    faults: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    seen: list[tuple[float, str, int]] = field(default_factory=list)
+
+    def fail(self, *statuses: int, **headers: str) -> None:
+        """Let the next requests go wrong."""
+        self.faults += [(status, {k.replace("_", "-"): v for k, v in headers.items()}) for status in statuses]
+
+    def times(self, status: int | None = None) -> list[float]:
+        """When requests came, all or those that met a status."""
+        return [at for at, _, met in self.seen if status is None or met == status]
+
+
+@asynccontextmanager
+async def a_gateway(engine_url: str) -> AsyncIterator[Gateway]:
+    """A gateway to that engine as long as the block runs; its `url` takes the place of ENGINE_URL."""
+    gateway = Gateway()
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as engine:
+
+        async def passed_on(request: Request) -> Response:
+            body = await request.body()
+            if gateway.faults:
+                status, headers = gateway.faults.pop(0)
+                gateway.seen.append((time.monotonic(), request.url.path, status))
+                if status == CUT:
+                    request.state.hang_up()
+                return HTMLResponse("<html>the gateway says no</html>", status or 502, headers)
+            headers = {k: v for k, v in request.headers.items() if k in {"authorization", "content-type"}}
+            url = f"{engine_url}/{request.path_params['path']}"
+            answer = await engine.request(
+                request.method, url, params=request.query_params, content=body, headers=headers
+            )
+            gateway.seen.append((time.monotonic(), request.url.path, answer.status_code))
+            kind = answer.headers.get("content-type")
+            return Response(answer.content, answer.status_code, media_type=kind)
+
+        methods = ["GET", "POST", "PUT", "DELETE"]
+        app = Starlette(routes=[Route("/{path:path}", passed_on, methods=methods)])
+        async with serving(app) as gateway.url:
+            yield gateway
