@@ -10,8 +10,11 @@ from devstack.ports import HOST
 
 
 @asynccontextmanager
-async def balancing(ports: Sequence[int]) -> AsyncIterator[str]:
-    """Listen on a free port as long as the block runs; yields its address. A dead replica is passed over."""
+async def balancing(ports: Sequence[int], served: list[int] | None = None) -> AsyncIterator[str]:
+    """Listen on a free port as long as the block runs; yields its address. A dead replica is passed over.
+
+    The port that each connection went to is added to `served`.
+    """
     turn = itertools.cycle(ports)
     pipes: set[asyncio.Task[None]] = set()
 
@@ -21,7 +24,10 @@ async def balancing(ports: Sequence[int]) -> AsyncIterator[str]:
             task.add_done_callback(pipes.discard)
         for _ in ports:
             with contextlib.suppress(OSError, asyncio.CancelledError):
-                there, back = await asyncio.open_connection(HOST, next(turn))
+                port = next(turn)
+                there, back = await asyncio.open_connection(HOST, port)
+                if served is not None:
+                    served.append(port)
                 await asyncio.gather(_pump(reader, back), _pump(there, writer))
                 return
         writer.close()

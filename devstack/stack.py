@@ -70,11 +70,16 @@ class Stack:
 
     @asynccontextmanager
     async def second_engine(
-        self, engine: EngineName = "camunda", *, default_whitelist: bool = False
+        self,
+        engine: EngineName = "camunda",
+        *,
+        default_whitelist: bool = False,
+        database: str | None = None,
     ) -> AsyncIterator["Stack"]:
         """Run another engine beside the first, on the same Postgres server.
 
-        Yields a stack whose `engine` is that one and which shares all other parts.
+        With the `database` of the first it is a second node of that engine. Yields a stack whose `engine`
+        is that one and which shares all other parts.
         """
         name = f"engine2_{engine}" + ("_default" if default_whitelist else "")
         part = Engine(
@@ -82,7 +87,7 @@ class Stack:
             self.state,
             self.postgres,
             engine=engine,
-            database=name,
+            database=database or name,
             default_whitelist=default_whitelist,
         )
         other = Stack(self.state, {**self._parts, "engine": part}, self._report)
