@@ -56,6 +56,7 @@ MEASURED = (
     _Measured(inbox.UPDATES),
     _Measured(outbox.SENDING),
     _Measured(outbox.CHANGES, "due_at"),
+    _Measured(outbox.HELD, "due_at", due_only=True),
     _Measured(uploads.UPLOADS),
     _Measured(COMPLETIONS, "answered_at"),
     _Measured(people.ENGINE_USERS),

@@ -105,7 +105,10 @@ class Health:
 
     def live(self) -> dict[str, str | None]:
         """Every part, and why it counts as standing still."""
-        return {"event_loop": None} | {pulse.name: pulse.problem for pulse in self._pulses}
+        checks: dict[str, str | None] = {"event_loop": None}
+        for pulse in self._pulses:  # several loops may work on one queue
+            checks[pulse.name] = checks.get(pulse.name) or pulse.problem
+        return checks
 
     async def ready(self) -> dict[str, str | None]:
         """Everything that the process needs, and what is wrong with it."""

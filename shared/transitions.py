@@ -87,11 +87,13 @@ async def park_many(tx: Tx, new: Sequence[NewReply], *, lease_due_s: float) -> d
         insert(PendingReply)
         .values(state="parked", due_at=func.now() + timedelta(seconds=lease_due_s))
         .on_conflict_do_nothing(index_elements=["external_task_id"])
-        .returning(PendingReply.external_task_id, PendingReply.id)
+        .returning(*_NAMES)
     )
     # In one order everywhere, so that two processes with the same tasks do not wait for each other.
     rows = sorted((vars(each) for each in new), key=lambda row: str(row["external_task_id"]))
-    made = await tx.execute(statement, rows)
+    made: Sequence[Any] = (await tx.execute(statement, rows)).all()
+    for row in made:
+        metrics.step_event(tx, "created", row)
     return {row.external_task_id: row.id for row in made}
 
 

@@ -30,9 +30,7 @@ class Housekeeping:
         """The loop that a worker process runs; makes the chores' rows."""
         async with self._services.db.begin() as tx:
             await chores.ensure(tx, FEED, SWEEP, PRUNING)
-        return Loop(
-            chores.CHORES, self.work, self._services.db, self._services.wakeups, concurrency=3, poll_s=0.5
-        )
+        return self._services.loop(chores.CHORES, self.work, concurrency=3, poll_s=0.5)
 
     async def work(self, chore: Chore) -> None:
         """Do one chore."""
