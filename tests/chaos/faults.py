@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from devstack.people import Town
 from devstack.product import Product
 from tests.chaos.evidence import Disturbance
-from tests.chaos.schedule import SENDING, Fault
+from tests.chaos.schedule import Fault
 
 HOLD_S = 1.0
 Say = Callable[[str], None]
@@ -107,6 +107,3 @@ class Trouble:
         for name in self._fleet.dead():
             self._say(f"{name} had ended by itself")
             self._fleet.launch(name)
-
-
-__all__ = ["SENDING", "Fleet", "Trouble"]

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
@@ -194,7 +195,7 @@ class Actor:
             await self.person.tap(caption, message=chosen)
 
     async def _send(self, question: Question, attempt: Attempt, shown: Sequence[Shown]) -> None:
-        details: Mapping[str, int] = {}
+        details: dict[str, Any] = {}
         if self._in_group or attempt.answer.replies:
             details = {"reply_to": self._one_of(shown, attempt)["message_id"]}
         attempt.acted_at, attempt.tries = time.monotonic(), attempt.tries + 1

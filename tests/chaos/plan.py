@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from tests.chaos.schedule import Fault, faults_of
-from tests.chaos.scripts import SCRIPTS, Script
+from tests.chaos.scripts import SCRIPTS
 from tests.chaos.words import Question
 
 PEOPLE = 50
@@ -144,6 +144,3 @@ def _manner(chance: Random, kind: str, value: str) -> Answer:
         taps_twice=chance.random() < 0.1,
         replies=chance.random() < 0.5,
     )
-
-
-__all__ = ["Answer", "Case", "Fault", "Group", "Plan", "Script", "make_plan"]

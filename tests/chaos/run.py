@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 
 from devstack.balancer import balancing
-from devstack.people import Person, Town, Unexpected
+from devstack.people import Person, Town
 from devstack.ports import choose
 from devstack.product import Product
 from devstack.sandbox.serve import RunningSandbox, running_sandbox
-from devstack.stack import Stack, running_stack
+from devstack.stack import running_stack
 from devstack.waiting import look_until
 from shared.engine.client import EngineClient
 from shared.engine.values import to_engine
@@ -50,10 +50,11 @@ class Run:
     """Everything of one run."""
 
     plan: Plan
-    stack: Stack
     town: Town
     engine: EngineClient
-    product: Product
+    env: Mapping[str, str]
+    """The product's settings, also while a part is away."""
+
     say: Say
     journal: Journal = field(default_factory=Journal)
     people: list[Person] = field(default_factory=list)
@@ -102,7 +103,7 @@ class Run:
         variables = {name: to_engine(value) for name, value in self._variables(case).items()}
         while True:
             try:
-                if not await is_started(self.product.env, case.key):
+                if not await is_started(self.env, case.key):
                     await self.engine.start_process(f"{processes.PREFIX}{case.script}", case.key, variables)
             except (WorldError, httpx.HTTPError):
                 await asyncio.sleep(1.0)
@@ -110,30 +111,25 @@ class Run:
                 return
 
     def _variables(self, case: Case) -> dict[str, object]:
-        values: dict[str, object] = {
-            "case": case.number,
-            "telegram_user_id": self.people[case.person].user_id,
-        }
+        user_id = self.people[case.person].user_id
+        values: dict[str, object] = {"case": case.number, "telegram_user_id": user_id}
         if case.script == "choose":
             values["round"] = 1
         if case.group is not None:
             values["chat"] = self.groups[case.group]
-            ids = str(self.people[case.person].user_id)
-            values["allow"] = ids if case.allow == "ids" else case.allow
+            values["allow"] = str(user_id) if case.allow == "ids" else case.allow
         return values
 
     async def drain(self) -> None:
         """Wait until every instance has ended, or for as long as people are patient."""
-        left = await look_until(lambda left: left == 0, lambda: unfinished(self.product.env), DRAIN_S)
+        left = await look_until(lambda left: left == 0, lambda: unfinished(self.env), DRAIN_S)
         self.say(f"{left} instances have not ended" if left else "every instance has ended")
 
     async def verdict(self, trouble: Trouble) -> list[Breach]:
         """Judge what is left when everything has calmed down."""
 
         async def look(untouchable: Sequence[Button] = ()) -> list[Breach]:
-            evidence = await collect(
-                self.product.env, self.town, self.journal, trouble.disturbances, untouchable
-            )
+            evidence = await collect(self.env, self.town, self.journal, trouble.disturbances, untouchable)
             return judge(self.plan, evidence)
 
         await look_until(_is_settled, look, SETTLE_S)
@@ -227,11 +223,14 @@ async def _world(plan: Plan, folder: Path, say: Say) -> AsyncIterator[tuple[Run,
         await product.command("migrate")
         for key, xml in processes.files().items():
             await engine.deploy(key, {f"{key}.bpmn": xml})
-        fleet = Fleet(product, await _settings_of_each(plan, held))
+        # A stack tells the address of what runs; ours must be known to who starts while a part is away.
+        env = product.env
+        own = await _settings_of_each(plan, held)
+        fleet = Fleet(product, {name: {**env, **settings} for name, settings in own.items()})
         held.push_async_callback(fleet.end)
         await fleet.start()
         say("stack and product run")
-        yield Run(plan, stack, town, engine, product, say), fleet, sandbox
+        yield Run(plan, town, engine, env, say), fleet, sandbox
 
 
 async def _settings_of_each(plan: Plan, held: AsyncExitStack) -> dict[str, Mapping[str, str]]:
@@ -245,6 +244,3 @@ async def _settings_of_each(plan: Plan, held: AsyncExitStack) -> dict[str, Mappi
         for name, port in zip(BOTS, replicas, strict=True):
             each[name] = {**webhook, "LISTEN_ADDRESS": f"127.0.0.1:{port}"}
     return each
-
-
-__all__ = ["Awaitable", "Unexpected", "run"]

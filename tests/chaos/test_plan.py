@@ -20,7 +20,11 @@ def test_a_minute_has_every_script_and_every_kind_of_fault() -> None:
             *CALL_FAULTS,
             *UPDATE_FAULTS,
         }
-        assert {fault.target for fault in plan.faults if fault.lane == "parts"} >= {"engine", "postgres"}
+        assert {fault.target for fault in plan.faults if fault.lane == "parts"} == {
+            "engine",
+            "postgres",
+            "s3",
+        }
         assert {fault.target for fault in plan.faults if fault.lane == "processes"} == {*WORKERS, *BOTS}
 
 
