@@ -6,7 +6,7 @@ ENGINE ?= camunda
 export ENGINE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test bench lint clean lock browser
+.PHONY: help setup demo run test chaos bench lint clean lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18
@@ -31,6 +31,11 @@ run: $(STAMP) ## the same stack for you: open the printed page, or give BOT_TOKE
 
 test: $(STAMP) ## every test, with branch coverage
 	@$(BIN)/python -m pytest --cov --cov-report=term:skip-covered $(ARGS)
+
+SEED ?=
+DURATION_S ?= 60
+chaos: $(STAMP) ## people run processes while everything around them dies: SEED=n replays, DURATION_S=s
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) --duration-s $(DURATION_S)
 
 bench: $(STAMP) ## measure side by side, about ten minutes on an idle machine; ONLY=P1,P3 chooses
 	@$(BIN)/python -m benchmarks --only "$(ONLY)"

@@ -53,6 +53,13 @@ async def unfinished(env: Mapping[str, str]) -> int | None:
             return None
 
 
+async def ended_keys(env: Mapping[str, str]) -> set[str]:
+    """The business keys of the instances that have ended."""
+    async with engine_client(env) as engine:
+        found = await _all(engine, "/history/process-instance", finished="true")
+    return {str(raw["businessKey"]) for raw in found}
+
+
 async def is_started(env: Mapping[str, str], business_key: str) -> bool:
     """Whether there is or was an instance of that key.
 

@@ -1,7 +1,9 @@
 """Everything that a run leaves to chance, as a pure function of its seed and duration."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 from typing import Any
 
@@ -54,7 +56,14 @@ class Case:
     group: int | None = None
     allow: str = "anyone"
     strangers: tuple[int, ...] = ()
-    content: bytes | None = field(default=None, repr=False)
+    file_bytes: int = 0
+
+    @cached_property
+    def content(self) -> bytes | None:
+        """The file that its person sends, if they send one."""
+        if not self.file_bytes:
+            return None
+        return json.dumps({"case": self.number, "pad": "0123456789" * (self.file_bytes // 10)}).encode()
 
     @property
     def key(self) -> str:
@@ -120,7 +129,7 @@ def _case(chance: Random, number: int, count: int, groups: tuple[Group, ...], du
         end=written.end,
         variables=written.variables,
         runs=written.runs,
-        content=written.content,
+        file_bytes=written.file_bytes,
         **who,
     )
 

@@ -20,7 +20,7 @@ from shared.engine.client import EngineClient
 from shared.engine.values import to_engine
 from shared.errors import WorldError
 from tests.chaos import processes
-from tests.chaos.collect import collect, is_started, live_buttons, unfinished
+from tests.chaos.collect import collect, ended_keys, is_started, live_buttons, unfinished
 from tests.chaos.evidence import Button
 from tests.chaos.faults import Fleet, Trouble
 from tests.chaos.judge import UNSETTLED, Breach, judge
@@ -136,8 +136,9 @@ class Run:
         return await look(await self._touch_the_rest())
 
     async def _touch_the_rest(self) -> list[Button]:
-        """Tap every button that is left; those that stay live although they were touched."""
-        left = await live_buttons(self.town)
+        """Tap every button of an ended instance; those that stay live although they were touched."""
+        ended = await ended_keys(self.env)
+        left = [each for each in await live_buttons(self.town) if f"case{each.question.case}" in ended]
         owners = {case.number: self.people[case.person] for case in self.plan.cases}
         for button in left:
             person = owners[button.question.case].in_chat(button.chat_id)

@@ -1,8 +1,7 @@
 """What people decide in each process, drawn from chance: their answers, and how the instance must end."""
 
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -21,7 +20,7 @@ class Written:
     variables: Mapping[str, Any]
     runs: Mapping[str, int]
     """How often each step is completed."""
-    content: bytes | None = field(default=None, repr=False)
+    file_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,13 +74,12 @@ def _form(chance: Random, case: int) -> Written:
 def _file(chance: Random, case: int) -> Written:
     action, other = chance.sample(("keep", "drop"), 2)
     size = BIG_BYTES if chance.random() < 0.15 else chance.randrange(10, 5_000)
-    content = json.dumps({"case": case, "pad": f"{chance.getrandbits(64):x}" * (size // 16)}).encode()
     answers = [
         (Question(case, "upload", 1, "data"), "file", f"data{case}.json"),
         (Question(case, "check", 1, DECISION), "tap", action.capitalize()),
     ]
     end = {"keep": "kept", "drop": "dropped"}[action]
-    return Written(answers, end, _actions(action, other), {"upload": 1, "check": 1}, content)
+    return Written(answers, end, _actions(action, other), {"upload": 1, "check": 1}, size)
 
 
 def _vote(chance: Random, case: int) -> Written:
