@@ -4,12 +4,15 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+import httpx
+
+from devstack.errors import DevstackError
 from devstack.people import Town
 from devstack.product import Product
 from tests.chaos.evidence import Disturbance
 from tests.chaos.schedule import Fault
 
-HOLD_S = 1.0
+PART_TRIES = 3
 Say = Callable[[str], None]
 
 
@@ -84,10 +87,21 @@ class Trouble:
         stack, begin = self._fleet.product.stack, time.time()
         await stack.stop_part(fault.target, kill=fault.kind == "kill")
         await asyncio.sleep(fault.lasting_s)
-        await stack.start_part(fault.target)
+        await self._bring_back(fault.target)
         if fault.target == "postgres":
             self.disturbances.append(Disturbance("postgres was away", begin, time.time()))
         self._say(f"{fault.target}: away for {time.time() - begin:.1f} s")
+
+    async def _bring_back(self, part: str) -> None:
+        """Start a part, again if it is too busy with whom it serves to answer its own start in time."""
+        for _ in range(PART_TRIES):
+            try:
+                await self._fleet.product.stack.start_part(part)
+            except (DevstackError, httpx.HTTPError) as error:
+                self._say(f"{part} did not start: {error!r}")
+            else:
+                return
+        raise LookupError(f"{part} did not come back")
 
     async def _process(self, fault: Fault) -> None:
         begin = time.time()

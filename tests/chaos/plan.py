@@ -15,7 +15,7 @@ PEOPLE = 50
 GROUPS = 8
 MOST_CASES = 200
 FULL_SIZE_S = 120.0
-"""From this duration on a run has all its cases; a shorter one has as many as it can serve."""
+"""From this duration on a run has all its cases; a minute has a quarter: the faults take their time of it."""
 
 STARTS_WITHIN = 0.7
 """The share of the duration in which cases are started; the rest is left to answer them under faults."""
@@ -100,7 +100,7 @@ def make_plan(seed: int, duration_s: float) -> Plan:
     groups = tuple(
         Group(number, tuple(chance.sample(range(PEOPLE), PEOPLE // GROUPS))) for number in range(GROUPS)
     )
-    count = min(MOST_CASES, max(len(SCRIPTS), round(MOST_CASES * duration_s / FULL_SIZE_S)))
+    count = min(MOST_CASES, max(len(SCRIPTS), round(MOST_CASES * (duration_s / FULL_SIZE_S) ** 2)))
     return Plan(
         seed=seed,
         duration_s=duration_s,
