@@ -195,6 +195,9 @@ class Actor:
             await self.person.tap(caption, message=chosen)
 
     async def _send(self, question: Question, attempt: Attempt, shown: Sequence[Shown]) -> None:
+        if not shown:  # another reply was taken after all
+            self._ack(question)
+            return
         details: dict[str, Any] = {}
         if self._in_group or attempt.answer.replies:
             details = {"reply_to": self._one_of(shown, attempt)["message_id"]}
@@ -208,7 +211,7 @@ class Actor:
 
     async def _wonder(self, question: Question, attempt: Attempt, shown: Sequence[Shown]) -> None:
         """A group's question goes when it is answered; one that stays is answered by its other copy."""
-        if len(shown) == 0:
+        if not shown:
             self._ack(question)
         elif time.monotonic() > attempt.acted_at + REPLIES_AGAIN_AFTER_S:
             attempt.sent_id = None
