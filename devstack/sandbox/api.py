@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -56,6 +56,8 @@ async def bot_api(request: Request) -> Response:
         params = await read_params(request, sandbox.files)
     except ApiError as error:
         return _error(error)
+    except ClientDisconnect:  # a client that died in the middle of its call is told nothing
+        return Response()
     record = sandbox.calls.start(bot.id, name, params.logged())
     try:
         return await _answer(Call(sandbox, bot, params), name, method, record)

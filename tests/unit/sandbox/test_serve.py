@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 from devstack.sandbox.serve import running_sandbox
 from tests.unit.sandbox.lab import eventually
@@ -52,3 +53,20 @@ async def test_a_sandbox_in_the_same_loop_ends_while_calls_are_held() -> None:
         outcomes = await asyncio.gather(held, polling, return_exceptions=True)
     assert isinstance(outcomes[0], httpx.RemoteProtocolError | httpx.ReadError)
     assert isinstance(outcomes[1], httpx.Response)
+
+
+async def test_a_client_that_dies_in_the_middle_of_its_call_is_no_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with running_sandbox() as running:
+        address = httpx.URL(running.url)
+        _, writer = await asyncio.open_connection(address.host, address.port)
+        head = f"POST /bot{running.token}/sendMessage HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
+        writer.write(f"{head}Content-Type: application/x-www-form-urlencoded\r\n\r\nchat_id=1".encode())
+        await writer.drain()
+        await asyncio.sleep(0.1)  # the server has begun to read
+        writer.close()
+        await writer.wait_closed()
+        async with httpx.AsyncClient(base_url=running.url, trust_env=False, verify=False) as client:
+            assert (await client.get("/sandbox/calls")).json() == {"calls": []}
+    assert capsys.readouterr().err == ""
