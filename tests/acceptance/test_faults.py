@@ -57,7 +57,7 @@ async def test_a_worker_killed_after_its_row_and_before_its_post_loses_nothing(w
     instance = await world.start_process("decision", telegram_user_id=ada.user_id)
 
     async def hanging() -> bool:
-        return bool(await world.value("SELECT count(*) FROM prompts WHERE claim IS NOT NULL"))
+        return bool(await world.town.calls("sendMessage"))  # claimed is not yet called
 
     await until(hanging, "the worker sends")
     await world.stop("worker1", kill=True)
