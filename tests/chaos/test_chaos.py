@@ -10,7 +10,7 @@ SEED = 7
 DURATION_S = 60.0
 
 
-@pytest.mark.timeout(360)
+@pytest.mark.timeout(480)
 async def test_a_minute_of_chaos_breaks_no_rule(tmp_path: Path) -> None:
     lines: list[str] = []
     breaches = await run(SEED, DURATION_S, tmp_path, lines.append)
