@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from shared import outbox
 from shared.db import Database
@@ -110,19 +109,6 @@ async def test_the_lanes_go_one_after_the_other_and_each_by_age(db: Database) ->
         await post(db, str(lane), chat_id=chat_id, priority=lane)
     order = [(await take(db, limit=1))[0].chat_id for _ in range(8)]
     assert order == [4, 8, 3, 7, 2, 6, 1, 5]
-
-
-async def test_a_queue_that_was_empty_and_is_filled_at_once_is_claimed_as_quickly(db: Database) -> None:
-    async with db.begin() as tx:
-        await tx.execute(text("ANALYZE prompts"))
-        await tx.execute(
-            text(
-                "INSERT INTO prompts (chat_id, kind, state, content)"
-                " SELECT n, 'notice', 'queued', '{}' FROM generate_series(1, 10000) AS n"
-            )
-        )
-        await tx.execute(text("SET LOCAL statement_timeout = '5s'"))  # a quadratic claim took twenty
-        assert len(await claim(tx, SENDING, 8, 60)) == 8
 
 
 async def test_a_reply_finds_a_free_hand_beside_all_others(db: Database) -> None:
