@@ -78,10 +78,12 @@ _NOT_STORABLE = re.compile(rf"\\\\|{_PAIR}|(\\u0000)|(\\ud[89a-f][0-9a-f]{{2}})"
 
 
 def _to_jsonb(value: Any) -> str:
-    """JSON as jsonb takes it: NUL is dropped and half a surrogate pair replaced, wherever they came from."""
-    return _NOT_STORABLE.sub(
-        lambda match: "" if match[1] else r"\ufffd" if match[2] else match[0], json.dumps(value)
-    )
+    """JSON as jsonb takes it: NUL is dropped, half a surrogate pair replaced, a number that is none null."""
+    try:
+        dumped = json.dumps(value, allow_nan=False)
+    except ValueError:  # Python reads NaN and 1e999 as numbers, JSON knows neither
+        dumped = json.dumps(json.loads(json.dumps(value), parse_constant=lambda _: None))
+    return _NOT_STORABLE.sub(lambda match: "" if match[1] else r"\ufffd" if match[2] else match[0], dumped)
 
 
 class Database:

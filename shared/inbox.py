@@ -60,6 +60,8 @@ def order_key(update: Json) -> str:
     return f"update:{update.get('update_id')}"
 
 
-def _id_in(part: Any, name: str) -> Any:
+def _id_in(part: Any, name: str) -> int | None:
+    """The id of a chat or person; None for anything else, which could be longer than an index takes."""
     inner = part.get(name) if isinstance(part, dict) else None
-    return inner.get("id") if isinstance(inner, dict) else None
+    number = inner.get("id") if isinstance(inner, dict) else None
+    return number if isinstance(number, int) and -(2**63) <= number < 2**63 else None

@@ -74,6 +74,20 @@ async def test_a_number_of_any_size_is_kept(db: Database, number: float) -> None
     assert row.payload["message"]["n"] == number
 
 
+async def test_a_number_that_is_none_is_kept_as_nothing(db: Database) -> None:
+    """Python's parser takes what JSON and Postgres do not know."""
+    raw = '{"update_id": 1, "message": {"a": NaN, "b": [1e999, -Infinity], "c": "NaN"}}'
+    await store(db, json.loads(raw))
+    (row,) = await all_of(db, Update)
+    assert row.payload["message"] == {"a": None, "b": [None, None], "c": "NaN"}
+
+
+async def test_an_id_that_no_index_takes_does_not_spoil_its_batch(db: Database) -> None:
+    strange = [{"update_id": 1, "message": {"chat": {"id": each}}} for each in ("x" * 5000, "\0", "\ud800")]
+    for number, update in enumerate(strange):
+        assert await store(db, update | {"update_id": 10 + number}, message(20 + number)) == 2
+
+
 async def test_updates_are_handled_in_the_order_in_which_they_were_stored(db: Database) -> None:
     """Not by number: that begins anew at random after a quiet week."""
     await store(db, message(900))
