@@ -7,7 +7,7 @@ asks for a place when a step is over, and otherwise once in a while.
 
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import Boolean, ColumnElement, Select, func, select
 
 from shared import outbox, texts, transitions
 from shared.db import Database, Tx
@@ -26,12 +26,8 @@ COUNTED = 1000
 
 async def take(tx: Tx, reply_id: int, chat_id: int, at_once: int) -> bool:
     """Give a step that is being parked a place in its chat; False if it is to be held back."""
-    await _alone(tx, chat_id)
-    is_held = select(Prompt.id).where(Prompt.chat_id == chat_id, Prompt.state == "held").limit(1)
-    if await tx.scalar(is_held) is None and await _shown(tx, chat_id, reply_id, at_once) < at_once:
-        return True
-    await transitions.place(tx, reply_id, shown=False)
-    return False
+    call = func.take_place(reply_id, chat_id, at_once, PLACE_S, type_=Boolean)
+    return bool(await tx.scalar(select(call)))
 
 
 async def tell_rest(tx: Tx, chat_id: int) -> None:

@@ -4,6 +4,7 @@ All tests share one worker and one bot; each has a person and instances of its o
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,15 +12,19 @@ from typing import Any
 import pytest_asyncio
 
 from devstack.people import Person, Shown, captions, describe
+from shared.engine.errors import OptimisticLocking
 from shared.engine.task_records import LockOutcome
 from tests.acceptance.test_bad_input import DECISION, greeted
 from tests.support.bpmn import external_task, parallel, process, subprocess
 from tests.support.bpmn_xml import Node
 from tests.support.cutting import Cutting, cutting
+from tests.support.engine_backup import Backup
 from tests.support.world import World, until
 
 CLERK, PASSWORD = "edgeclerk", "not-a-secret"
 TENANT = "edge"
+MANY, AT_ONCE = 30, 10
+PATIENCE_S = 60.0
 LEASES_DUE = "UPDATE pending_replies SET due_at = now() WHERE chat_id = %s"
 STATES = "SELECT state FROM pending_replies WHERE chat_id = %s ORDER BY id"
 TASKS = "SELECT external_task_id FROM pending_replies WHERE chat_id = %s ORDER BY id"
@@ -52,7 +57,7 @@ class Edge:
             return await self.states(person) == list(states)
 
         try:
-            await until(so, f"steps {states}")
+            await until(so, f"steps {states}", PATIENCE_S)
         except AssertionError as error:
             raise AssertionError(f"{error}; they are {await self.states(person)}") from error
 
@@ -66,7 +71,7 @@ class Edge:
 
     async def ended(self, instance: str, action: str = "yes") -> None:
         """Wait until an instance has ended as its person decided."""
-        assert await self.world.until_ended(instance) == "COMPLETED"
+        assert await self.world.until_ended(instance, PATIENCE_S) == "COMPLETED"
         assert (await self.world.variables(instance))["action"] == action
 
     async def asked_times(self, person: Person) -> int:
@@ -147,10 +152,9 @@ async def test_an_answer_lands_in_a_migrated_instance_and_new_instances_follow_t
     after = await world.engine.external_task(ids[0])
     assert before is not None
     assert after is not None, "the task keeps its id"
-    print(
-        "MEASURED",
-        before.execution_id == after.execution_id,
-        before.activity_instance_id == after.activity_instance_id,
+    assert (after.execution_id, after.activity_instance_id) == (
+        before.execution_id,
+        before.activity_instance_id,
     )
     await edge.make_due(ada)
     await ada.tap("Yes", message=moved_prompt)
@@ -178,7 +182,7 @@ async def test_a_modified_instance_retires_the_old_prompt_and_asks_anew(edge: Ed
     assert await ada.sees_change(old, lambda message: not captions(message)) is not None
     await ada.tap("Yes")
     await edge.ended(instance)
-    assert await edge.states(ada) == ["withdrawn", "completed"]
+    await edge.until_states(ada, "withdrawn", "completed")
 
 
 async def test_branches_that_are_answered_at_once_all_reach_their_join(edge: Edge) -> None:
@@ -199,16 +203,20 @@ async def test_a_lock_that_is_lost_or_foreign_delays_an_answer_and_loses_nothing
     foreign, second = await edge.asked(ada, "edge")
     tasks = await edge.tasks(ada)
     await world.engine.unlock(tasks[0])
-    await world.engine.unlock(tasks[1])
-    if await world.engine.lock(tasks[1], "somebody", 4) is LockOutcome.FOREIGN:  # our worker was faster
-        await world.engine.unlock(tasks[1])
-        assert await world.engine.lock(tasks[1], "somebody", 4) is LockOutcome.HELD
+
+    async def taken() -> bool:
+        with contextlib.suppress(OptimisticLocking):  # our worker locks it anew
+            await world.engine.unlock(tasks[1])
+            return await world.engine.lock(tasks[1], "somebody", 4) is LockOutcome.HELD
+        return False
+
+    await until(taken, "somebody else holds the second")
     await edge.make_due(ada)
     await ada.tap("Yes", message=first)
     await edge.ended(unlocked)
     await ada.tap("Yes", message=second)
     await edge.ended(foreign)
-    assert await edge.states(ada) == ["completed", "completed"]
+    await edge.until_states(ada, "completed", "completed")
     assert await edge.asked_times(ada) == 2
 
 
@@ -261,3 +269,54 @@ async def test_a_tenants_step_outlives_the_revocation_of_our_membership(edge: Ed
     await ada.tap("No", message=other)
     await edge.ended(second, "no")
     assert await edge.asked_times(ada) == 2
+
+
+async def test_an_engine_restored_from_a_backup_asks_nobody_twice_and_gets_kept_answers_again(
+    edge: Edge,
+) -> None:
+    world, ada = edge.world, await edge.person("Ada")
+    await world.deploy(process("edge_restored", [step(), step("after", "Then?")]))
+    answered_later, first = await edge.asked(ada, "edge_restored")
+    untouched, second = await edge.asked(ada, "edge_restored")
+    backup = Backup(world.stack.postgres.database_url("engine"), "edge_restored")
+    await backup.take()
+    await ada.tap("Yes", message=first)
+    forgotten = await ada.sees("Then?", buttons=["Yes"])
+    started_later, third = await edge.asked(ada, "edge_restored")
+
+    await backup.play_back()
+
+    asked_anew = await ada.sees("Then?", buttons=["Yes"])
+    for gone in (forgotten, third):
+        assert await ada.sees_change(gone, lambda message: not captions(message)) is not None
+    await edge.until_states(ada, "completed", "posted", "withdrawn", "withdrawn", "posted")
+    assert await edge.asked_times(ada) == 3
+    assert await world.engine.history_instance(started_later) is None
+
+    await ada.tap("Yes", message=asked_anew)
+    await edge.ended(answered_later)
+    await ada.tap("No", message=second)
+    await ada.tap("Yes", message=await ada.sees("Then?", buttons=["Yes"]))
+    await edge.ended(untouched)
+
+
+async def test_a_flood_of_steps_for_one_person_comes_as_they_are_answered(edge: Edge) -> None:
+    world, ada = edge.world, await edge.person("Ada")
+    for _ in range(MANY):
+        await world.start_process("edge", telegram_user_id=ada.user_id)
+
+    async def all_parked() -> bool:
+        return len(await edge.states(ada)) == MANY
+
+    await until(all_parked, "all are parked", 60)
+    await ada.sees("more. They come as you answer these")
+    assert await edge.asked_times(ada) == AT_ONCE
+
+    await ada.say("/help")
+    await ada.sees("I bring you the steps")
+    await ada.tap("Yes")
+
+    async def next_came() -> bool:
+        return await edge.asked_times(ada) == AT_ONCE + 1
+
+    await until(next_came, "the next one is shown")
