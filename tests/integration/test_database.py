@@ -1,6 +1,9 @@
 """The pool: connections that rested are tried before they are used."""
 
+from collections.abc import AsyncIterator
+
 import pytest
+import pytest_asyncio
 from sqlalchemy import text
 
 from shared import db as database_module
@@ -12,6 +15,13 @@ async def _end_all_connections(db: Database) -> None:
     async with db.begin() as tx:
         own = "pid <> pg_backend_pid() AND datname = current_database()"
         await tx.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {own}"))
+
+
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def _leave_no_dead_connections(db: Database) -> AsyncIterator[None]:
+    """The pool is that of all tests, and the next one may use it before a connection is pinged again."""
+    yield
+    await db.engine.dispose()
 
 
 async def _use(db: Database) -> None:
