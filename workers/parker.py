@@ -10,7 +10,7 @@ import structlog
 from shared import outbox, places, transitions
 from shared.db import Tx
 from shared.engine.bpmn import ActivityInfo
-from shared.engine.errors import NotFound
+from shared.engine.errors import NotFound, TaskGone
 from shared.engine.task_records import FetchedTask, LockOutcome
 from shared.engine.values import from_engine
 from shared.errors import AuthorError
@@ -155,7 +155,11 @@ class Parker:
     async def _incident(self, task: FetchedTask, reason: str) -> None:
         log.warning("author's error, raising an incident", reason=reason)
         worker_id = self._services.settings.worker_id
-        await self._services.engine.failure(task.id, worker_id, message=reason, details=reason, retries=0)
+        try:
+            await self._services.engine.failure(task.id, worker_id, message=reason, details=reason, retries=0)
+        except TaskGone:
+            # Its instance ended before it was read, so what it lacked is perhaps nobody's mistake.
+            log.info("taken back before it was parked")
 
     async def _again(self, tx: Tx, reply: PendingReply) -> tuple[PendingReply, bool] | None:
         """The row of a task that came again, and whether it still waits; None if it is to be read as if new.

@@ -131,6 +131,13 @@ async def test_the_first_form_of_a_chat_is_open_and_the_second_waits_behind_a_bu
 # mistakes of the author
 
 
+async def test_a_step_whose_instance_ended_before_it_was_read_is_nobodys_mistake(fakes: Fakes) -> None:
+    task = fakes.engine.give({"text_a": "x"})
+    fakes.engine.held[task.id].finish(ActivityEnd.CANCELED)
+    await Parker(fakes.services, registry.human_topics()).park(task)
+    assert not await all_of(fakes.db, PendingReply)
+
+
 @pytest.mark.parametrize(
     ("inputs", "properties", "told"),
     [
