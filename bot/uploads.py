@@ -148,6 +148,8 @@ class Uploader:
         key = object_key(
             upload.user_id, reply.external_task_id, upload.variable, upload.created_at, upload.name
         )
+        if upload.object_key is not None:  # an earlier try may have died in the middle
+            await self._services.storage.abort_unfinished(upload.object_key)
         async with self._services.db.begin() as tx:
             await uploads.note_key(tx, upload, key)
         async with self._services.files.open(upload.file_id) as chunks:
@@ -197,6 +199,7 @@ class Uploader:
             await settle(tx, upload, state="abandoned")
             if upload.object_key is not None:
                 await self._services.storage.delete(upload.object_key)
+                await self._services.storage.abort_unfinished(upload.object_key)
 
     async def _say_once(self, upload: Upload, sentence: str) -> None:
         async with self._services.db.begin() as tx:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import quote, unquote, urlsplit
 
 import boto3
+import structlog
 from botocore.config import Config
 
 from shared.errors import ConfigurationError
@@ -20,6 +21,8 @@ from shared.storage.upload import PART_BYTES, Upload
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from types_boto3_s3 import S3Client
+
+log = structlog.get_logger(__name__)
 
 CHUNK_BYTES = 256 * 1024
 """What iterating over a stored object reads at a time."""
@@ -185,6 +188,28 @@ class Storage:
             StorageUnavailable, StorageRefused: see there.
         """
         await call(f"deleting {key}", lambda: self._client.delete_object(Bucket=self.bucket, Key=key))
+
+    async def abort_unfinished(self, key: str) -> None:
+        """Remove what a process that died has left of multipart uploads to a key: unseen, but paid for.
+
+        Without the right to look for it, it is left to the bucket's lifecycle rule.
+
+        Raises:
+            StorageUnavailable: see there.
+        """
+
+        def work() -> None:
+            found = self._client.list_multipart_uploads(Bucket=self.bucket, Prefix=key).get("Uploads", [])
+            for each in found:
+                if each["Key"] == key:
+                    self._client.abort_multipart_upload(
+                        Bucket=self.bucket, Key=key, UploadId=each["UploadId"]
+                    )
+
+        try:
+            await call(f"looking for unfinished uploads of {key}", work)
+        except StorageRefused as error:
+            log.warning("unfinished uploads are left to the lifecycle rule", key=key, reason=str(error))
 
     async def presign_get(self, key: str, expires_s: int, filename: str | None = None) -> str:
         """An address that gives the object to whoever has it, for ``expires_s`` seconds (at most seven days).

@@ -28,6 +28,7 @@ class FakeStorage:
         self.types: dict[str, str] = {}
         self.failures: list[Exception] = []
         self.deleted: list[str] = []
+        self.cleared: list[str] = []
         self.sizes: dict[str, int] = {}
 
     @property
@@ -59,6 +60,9 @@ class FakeStorage:
     async def delete(self, key: str) -> None:
         self.objects.pop(key, None)
         self.deleted.append(key)
+
+    async def abort_unfinished(self, key: str) -> None:
+        self.cleared.append(key)
 
     def public_url(self, key: str) -> str:
         return f"https://files.example.org/{key}"

@@ -102,6 +102,25 @@ async def test_what_was_stored_comes_back_byte_by_byte(storage: Storage, total_b
         assert b"".join([chunk async for chunk in reader]) == content
 
 
+async def test_what_a_dead_process_left_of_an_upload_is_removed(storage: Storage, raw: "S3Client") -> None:
+    def begin(key: str) -> None:
+        upload = raw.create_multipart_upload(Bucket=storage.bucket, Key=key)
+        raw.upload_part(
+            Bucket=storage.bucket, Key=key, UploadId=upload["UploadId"], PartNumber=1, Body=bytes(PART_BYTES)
+        )
+
+    def begun() -> list[str]:
+        answer = raw.list_multipart_uploads(Bucket=storage.bucket, Prefix="dead/")
+        return sorted(each["Key"] for each in answer.get("Uploads", []))
+
+    for key in ("dead/file", "dead/file", "dead/file.2"):
+        await asyncio.to_thread(begin, key)
+    await storage.abort_unfinished("dead/file")
+    assert await asyncio.to_thread(begun) == ["dead/file.2"]
+    await storage.abort_unfinished("dead/file.2")
+    assert await asyncio.to_thread(begun) == []
+
+
 async def test_a_chunk_may_be_larger_than_several_parts(storage: Storage) -> None:
     content = os.urandom(3 * PART_BYTES + 17)
     await storage.put_bytes("large-chunk", content, content_type="application/x-test")

@@ -359,3 +359,19 @@ async def test_a_late_holder_does_not_take_away_what_the_other_has_stored(
     key = variables(await talk.reply(reply_id))["s3_export"]
     assert list(talk.fakes.bucket.objects) == [key]
     assert (await get(talk.db, Upload, late.id)).state == "stored"
+
+
+async def test_what_a_try_that_died_has_begun_is_removed_before_the_next_one(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    await asked(talk, ann)
+    await send_file(talk, ann)
+    await talk.telegram.receive(talk.db)
+    await talk.handle()
+    talk.fakes.bucket.failures.append(SystemError("the process died here"))
+    with pytest.raises(SystemError):
+        await Uploader(talk.fakes.services).handle(await take(talk))
+    assert talk.fakes.bucket.cleared == []
+    await Uploader(talk.fakes.services).handle(await take(talk))
+    (upload,) = await all_of(talk.db, Upload)
+    assert upload.state == "stored"
+    assert talk.fakes.bucket.cleared == [upload.object_key]
