@@ -79,7 +79,7 @@ class Poller:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Try to lead, and poll while leading, until ``stopping``."""
-        work = asyncio.create_task(self._lead_for_ever())
+        work = asyncio.create_task(self._run())
         stop = asyncio.create_task(stopping.wait())
         await asyncio.wait([work, stop], return_when=asyncio.FIRST_COMPLETED)
         # A poll can be cancelled at any moment: only the next one acknowledges what it brought.
@@ -88,7 +88,12 @@ class Poller:
         with contextlib.suppress(asyncio.CancelledError):
             await work
 
-    async def _lead_for_ever(self) -> None:
+    async def _run(self) -> None:
+        # Made once: reading the certificates takes a tenth of a second in which nothing else runs.
+        async with httpx.AsyncClient(timeout=httpx.Timeout(POLL_S + 10, connect=10)) as http:
+            await self._lead_for_ever(http)
+
+    async def _lead_for_ever(self, http: httpx.AsyncClient) -> None:
         settings = self._services.settings
         url = settings.database_direct_url or settings.database_url
         while True:
@@ -96,7 +101,7 @@ class Poller:
             try:
                 async with await direct_connection(url, idle_limit_s=LEADER_SILENCE_S) as held:
                     await self._wait_for_lead(held)
-                    await self._lead(held)
+                    await self._lead(held, http)
             except (psycopg.Error, WorldError, TimeoutError) as error:
                 self._failures += 1
                 wait_s = getattr(error, "retry_after_s", None) or pause_s(self._failures, LONGEST_PAUSE_S)
@@ -116,34 +121,35 @@ class Poller:
                     return
                 await asyncio.sleep(TAKEOVER_S)
 
-    async def _lead(self, connection: Connection) -> None:
+    async def _lead(self, connection: Connection, http: httpx.AsyncClient) -> None:
         """Poll as long as the lock is surely held."""
         log.info("leading: this process polls Telegram")
         metrics.LEADING.set(1)
-        work = [asyncio.create_task(self._poll()), asyncio.create_task(_hold(connection))]
+        over = asyncio.Event()
+        polling = asyncio.create_task(self._poll(http))
+        holding = asyncio.create_task(_hold(connection, over))
         try:
-            done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait([polling, holding], return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
             metrics.LEADING.set(0)
-            for task in work:
-                task.cancel()
-            await asyncio.gather(*work, return_exceptions=True)
+            polling.cancel()
+            over.set()  # a statement that is cancelled half-way can keep its connection for seconds
+            await asyncio.gather(polling, holding, return_exceptions=True)
 
-    async def _poll(self) -> None:
+    async def _poll(self, http: httpx.AsyncClient) -> None:
         await self._delete_webhook()
-        async with httpx.AsyncClient(timeout=httpx.Timeout(POLL_S + 10, connect=10)) as http:
-            offset: int | None = None
-            while True:
-                self._pulse.beat()
-                with metrics.timed(metrics.TELEGRAM_SECONDS, "getUpdates"):
-                    updates = await self._fetch(http, offset)
-                async with self._services.db.begin() as tx:
-                    await inbox.store(tx, self._services.settings.bot_id, updates)
-                numbers = [each["update_id"] for each in updates if inbox.is_update(each)]
-                offset = max(numbers) + 1 if numbers else offset
-                self._failures = 0
+        offset: int | None = None
+        while True:
+            self._pulse.beat()
+            with metrics.timed(metrics.TELEGRAM_SECONDS, "getUpdates"):
+                updates = await self._fetch(http, offset)
+            async with self._services.db.begin() as tx:
+                await inbox.store(tx, self._services.settings.bot_id, updates)
+            numbers = [each["update_id"] for each in updates if inbox.is_update(each)]
+            offset = max(numbers) + 1 if numbers else offset
+            self._failures = 0
 
     async def _delete_webhook(self) -> None:
         try:
@@ -165,11 +171,12 @@ class Poller:
         raise _refused(response.status_code, answer)
 
 
-async def _hold(connection: Connection) -> None:
-    """Keep the leader's connection from falling silent, until it breaks."""
-    while True:
+async def _hold(connection: Connection, over: asyncio.Event) -> None:
+    """Keep the leader's connection from falling silent, until it breaks or the lead is over."""
+    while not over.is_set():
         await asyncio.wait_for(connection.execute("SELECT 1"), LEADER_SILENCE_S)
-        await asyncio.sleep(TAKEOVER_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), TAKEOVER_S)
 
 
 def _refused(status: int, answer: Any) -> TelegramUnavailable:

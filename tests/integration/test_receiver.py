@@ -204,8 +204,8 @@ async def test_a_leader_that_stands_still_loses_the_lead(
     """As a stopped process, or one whose machine is gone without a word: its connection falls silent."""
     monkeypatch.setattr(module, "LEADER_SILENCE_S", 1.0)
     ann = await ann_said(telegram)
-    stands_still, hold = asyncio.Event(), module._hold
-    monkeypatch.setattr(module, "_hold", lambda connection: stands_still.wait())
+    hold = module._hold
+    monkeypatch.setattr(module, "_hold", lambda connection, over: over.wait())
     async with running(Poller(polling.services).run):
         (pid,) = await until(lambda: leaders(polling.db), "the first leads")
         monkeypatch.setattr(module, "_hold", hold)
@@ -224,7 +224,7 @@ async def test_a_leader_whose_connection_is_lost_stops_polling(
 ) -> None:
     polls: list[bool] = []
 
-    async def poll(self: Poller) -> None:
+    async def poll(self: Poller, http: httpx.AsyncClient) -> None:
         polls.append(True)
         try:
             await asyncio.sleep(60)
