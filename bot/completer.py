@@ -134,6 +134,12 @@ class Completer:
         if why is Refusal.FOREIGN and task is not None and task.lock_expires_at is not None:
             wait_s = (task.lock_expires_at - datetime.now(UTC)).total_seconds()
             raise Later(f"{task.worker_id} holds the task", retry_after_s=min(max(wait_s, 1.0), 60.0))
+        outcome = reply.outcome or {}
+        if not outcome.get("refused"):
+            # What it was refused for may have ended just now: a suspension, somebody's lock.
+            async with self._services.db.begin() as tx:
+                await transitions.note_outcome(tx, reply, {**outcome, "refused": True})
+            raise Later("refused, for a reason that is gone", retry_after_s=0.5)
         await self._incident(reply, str(error))
 
     async def _fault(self, reply: PendingReply, error: EngineFault) -> None:

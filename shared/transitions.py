@@ -291,7 +291,7 @@ async def complete_again(tx: Tx, reply_id: int) -> bool:
         reply_id,
         ("completed", "cancelled", "failed", "withdrawn"),
         state="answered",
-        outcome=PendingReply.outcome.op("-")("faults"),
+        outcome=PendingReply.outcome.op("-")("faults").op("-")("refused"),
         due_at=func.now(),
         attempts=0,
         claim=None,

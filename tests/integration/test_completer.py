@@ -252,6 +252,16 @@ async def test_a_suspended_process_is_waited_for(fakes: Fakes) -> None:
     assert await state(fakes, reply_id) == "completed"
 
 
+async def test_a_suspension_that_ends_right_after_its_refusal_is_no_incident(fakes: Fakes) -> None:
+    """The task is read after it was refused, and by then there may be nothing wrong with it."""
+    _, reply_id = await answered(fakes)
+    fakes.engine.fail("complete", EngineRejected("is suspended", status=400, type_="X"))
+    with pytest.raises(Later):
+        await tell(fakes)
+    await tell(fakes)
+    assert await state(fakes, reply_id) == "completed"
+
+
 async def test_a_lock_that_was_lost_is_taken_again(fakes: Fakes) -> None:
     task_id, reply_id = await answered(fakes)
     fakes.engine.held[task_id].worker_id = None
@@ -280,10 +290,13 @@ async def test_what_the_engine_refuses_as_it_stands_is_an_incident_with_the_answ
     fakes: Fakes,
 ) -> None:
     task_id, reply_id = await answered(fakes)
-    fakes.engine.fail("complete", EngineRejected("cannot parse the value", status=400, type_="X"))
+    refused = EngineRejected("cannot parse the value", status=400, type_="X")
+    fakes.engine.fail("complete", refused, refused)
+    with pytest.raises(Later):
+        await tell(fakes)
     await tell(fakes)
     row = await get(fakes.db, PendingReply, reply_id)
-    assert (row.state, row.outcome) == ("failed", COMPLETE)
+    assert (row.state, row.outcome) == ("failed", COMPLETE | {"refused": True})
     incident = fakes.engine.held[task_id].incident or ""
     assert "the answer of activity 'ask' is kept but cannot be completed: cannot parse" in incident
 
@@ -311,7 +324,9 @@ async def test_a_fault_after_a_long_outage_is_tried_again_too(fakes: Fakes) -> N
 
 async def test_raising_the_retries_of_an_incident_completes_with_the_kept_answer(fakes: Fakes) -> None:
     task_id, reply_id = await answered(fakes)
-    fakes.engine.fail("complete", EngineRejected("no", status=400, type_="X"))
+    fakes.engine.fail("complete", *[EngineRejected("no", status=400, type_="X")] * 2)
+    with pytest.raises(Later):
+        await tell(fakes)
     await tell(fakes)
     task = fakes.engine.held[task_id].task
     await fakes.engine.lock(task_id, WORKER, 30)
