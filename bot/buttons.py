@@ -108,6 +108,9 @@ async def _gets_the_focus(context: Context, dialog: Dialog) -> bool:
 
 async def _open(context: Context, dialog: Dialog) -> None:
     """Answer: begin the form, unless another one is open in this chat."""
+    if dialog.reply.dialog_open:  # an earlier tap has begun it, and its question is asked
+        await _accepted(context, dialog)
+        return
     if not await _gets_the_focus(context, dialog):
         return
     await _accepted(context, dialog)

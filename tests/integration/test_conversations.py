@@ -299,6 +299,20 @@ async def test_a_second_form_waits_behind_a_button_and_never_steals_an_answer(ta
     assert variables(await talk.reply(second)) == {"form_b": "two"}
 
 
+async def test_a_second_tap_on_answer_does_not_ask_the_open_question_again(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    await talk.ask(ann, {"form_a": None}, {"form_a.required": "true"})
+    await talk.ask(ann, {"text_a": "Second", "form_b": None}, {"form_b.required": "true"})
+    button = await talk.message_with(ann, "Answer")
+    await talk.say(ann, "one")
+    data = button["reply_markup"]["inline_keyboard"][0][0]["callback_data"]
+    await talk.tap(ann, "Answer")
+    tap = await talk.telegram.press(ann, button, data=data, stale=True)
+    await talk.turn()
+    assert await talk.telegram.toast(tap) == ""
+    assert (await talk.telegram.texts(ann)).count("b") == 1
+
+
 async def test_a_reply_goes_to_the_question_that_it_replies_to(talk: Conversation) -> None:
     ann = await talk.telegram.ann()
     reply_id = await talk.ask(
