@@ -82,10 +82,13 @@ async def park(tx: Tx, new: NewReply, *, lease_due_s: float) -> tuple[PendingRep
 
 
 async def park_many(tx: Tx, new: Sequence[NewReply], *, lease_due_s: float) -> dict[str, int]:
-    """Make the rows of steps; the ids of those that this call made, by external task."""
+    """Make the rows of steps; the ids of those that this call made, by external task.
+
+    None of them has a place in its chat yet.
+    """
     statement = (
         insert(PendingReply)
-        .values(state="parked", due_at=func.now() + timedelta(seconds=lease_due_s))
+        .values(state="parked", due_at=func.now() + timedelta(seconds=lease_due_s), shown_at=None)
         .on_conflict_do_nothing(index_elements=["external_task_id"])
         .returning(*_NAMES)
     )

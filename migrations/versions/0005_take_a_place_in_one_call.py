@@ -10,7 +10,7 @@ depends_on = None
 TAKE_PLACE = """
 CREATE FUNCTION take_place(reply bigint, chat bigint, at_once bigint, keeps_s float8)
 RETURNS boolean LANGUAGE plpgsql AS $$
--- Whether an open step that is being parked is shown at once; if not, its row says that it is held back.
+-- Whether an open step that is being parked is shown at once; its row says so, or that it is held back.
 -- One at a time for each chat: of two steps not both may find the last place free.
 DECLARE
     shown bigint;
@@ -24,6 +24,8 @@ BEGIN
     ) AS places;
     IF shown < at_once
        AND NOT EXISTS (SELECT 1 FROM prompts WHERE chat_id = chat AND state = 'held') THEN
+        -- Of steps that are parked together none has a place before its turn.
+        UPDATE pending_replies SET shown_at = now() WHERE id = reply AND shown_at IS NULL;
         RETURN true;
     END IF;
     UPDATE pending_replies SET shown_at = NULL WHERE id = reply;

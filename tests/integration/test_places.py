@@ -88,6 +88,20 @@ async def answer_one(db: Database) -> None:
         assert await transitions.answer(tx, reply.id, DONE, ANN, "Ann")
 
 
+async def test_steps_that_come_together_fill_the_places_of_their_chat(fakes: Fakes) -> None:
+    tasks = [fakes.engine.give(SURE) for _ in range(2 * AT_ONCE + 1)]
+    for task in tasks:
+        await fakes.engine.lock(task.id, fakes.settings.worker_id, 30)
+    parker = Parker(fakes.services, registry.human_topics())
+    await parker.park_many(tasks[:1])
+    await parker.park_many(tasks[1:])
+    held = await all_of(fakes.db, Prompt, Prompt.state == "held")
+    shown = await all_of(fakes.db, PendingReply, PendingReply.shown_at.is_not(None))
+    assert len(shown) == AT_ONCE
+    assert len({prompt.pending_reply_id for prompt in held}) == AT_ONCE + 1
+    assert f"{AT_ONCE + 1} more" in str(await line(fakes.db))
+
+
 async def test_a_chat_shows_a_few_steps_at_once_and_says_how_many_follow(fakes: Fakes) -> None:
     await park(fakes, 12)
     assert await states(fakes.db) == {"queued": AT_ONCE, "held": 9}
