@@ -17,8 +17,8 @@ from shared.engine.task_records import LockOutcome
 from tests.acceptance.test_bad_input import DECISION, greeted
 from tests.support.bpmn import external_task, parallel, process, subprocess
 from tests.support.bpmn_xml import Node
-from tests.support.cutting import Cutting, cutting
 from tests.support.engine_backup import Backup
+from tests.support.gateway import Gateway, a_gateway
 from tests.support.world import World, until
 
 CLERK, PASSWORD = "edgeclerk", "not-a-secret"
@@ -35,7 +35,7 @@ class Edge:
     """The shared world, and the proxy between its bot and the engine."""
 
     world: World
-    proxy: Cutting
+    proxy: Gateway
 
     async def person(self, name: str) -> Person:
         """Somebody new who has met the bot."""
@@ -95,7 +95,7 @@ async def edge(shared_world: World) -> AsyncIterator[Edge]:
     await world.rest("PUT", f"/tenant/{TENANT}/user-members/{CLERK}")
     await world.deploy(process("edge", [step()]))
     user = {"ENGINE_USERNAME": CLERK, "ENGINE_PASSWORD": PASSWORD, "SWEEP_INTERVAL_S": "0.5"}
-    async with cutting(world.product.env["ENGINE_URL"]) as proxy:
+    async with a_gateway(world.product.env["ENGINE_URL"]) as proxy:
         await world.start("worker1", settings=user)
         await world.start("bot1", settings=user | {"ENGINE_URL": proxy.url})
         yield Edge(world, proxy)

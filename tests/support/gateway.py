@@ -1,4 +1,4 @@
-"""A gateway before the engine, as companies have them: it limits, it fails, and it cuts connections."""
+"""A gateway before the engine, as companies have them: it limits, fails, cuts connections, loses answers."""
 
 import time
 from collections.abc import AsyncIterator
@@ -19,15 +19,30 @@ CUT = 0
 
 @dataclass
 class Gateway:
-    """Passes requests on, but the next ones meet `faults`: a status, its headers."""
+    """Passes requests on, but the next ones meet `faults`: a status, its headers.
+
+    `swallow` says of how many paths that end so the engine's answer is lost: what was asked is done, and
+    nobody is told.
+    """
 
     url: str = ""
     faults: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     seen: list[tuple[float, str, int]] = field(default_factory=list)
+    swallow: dict[str, int] = field(default_factory=dict)
+    swallowed: int = 0
 
     def fail(self, *statuses: int, **headers: str) -> None:
         """Let the next requests go wrong."""
         self.faults += [(status, {k.replace("_", "-"): v for k, v in headers.items()}) for status in statuses]
+
+    def takes(self, path: str) -> bool:
+        """Whether this answer is to be swallowed."""
+        for end, left in self.swallow.items():
+            if left and path.endswith(end):
+                self.swallow[end] -= 1
+                self.swallowed += 1
+                return True
+        return False
 
     def times(self, status: int | None = None) -> list[float]:
         """When requests came, all or those that met a status."""
@@ -54,6 +69,8 @@ async def a_gateway(engine_url: str) -> AsyncIterator[Gateway]:
                 request.method, url, params=request.query_params, content=body, headers=headers
             )
             gateway.seen.append((time.monotonic(), request.url.path, answer.status_code))
+            if gateway.takes(request.url.path):
+                request.state.hang_up()
             kind = answer.headers.get("content-type")
             return Response(answer.content, answer.status_code, media_type=kind)
 
