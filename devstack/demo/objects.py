@@ -4,17 +4,13 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import boto3
 import httpx
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from devstack.demo.scene import Checks, Scene
-
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
+from devstack.parts.s3 import s3_client
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -22,7 +18,6 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 def check_objects(scene: Scene, checks: Checks, variables: Mapping[str, Any]) -> None:
     """Compare what the variables of Ada's instance lead to with the export that she sent."""
     audit = scene.cast.audit
-    client = _s3_client(scene.env)
     bucket = scene.env["R2_BUCKET_NAME"]
 
     def read(variable: str) -> bytes:
@@ -32,7 +27,7 @@ def check_objects(scene: Scene, checks: Checks, variables: Mapping[str, Any]) ->
         except (KeyError, ClientError) as error:
             return repr(error).encode()
 
-    try:
+    with s3_client(scene.env) as client:
         checks.equal(
             "objects: the stored export is what Ada sent, by sha256",
             sha256(audit.export),
@@ -47,8 +42,6 @@ def check_objects(scene: Scene, checks: Checks, variables: Mapping[str, Any]) ->
                 analysis.get(name),
             )
         checks.equal("objects: the chart is a PNG", _PNG, read("chart_key")[: len(_PNG)])
-    finally:
-        client.close()
     address = f"{scene.env['R2_ENDPOINT_URL']}/{bucket}/{variables.get('s3_chatHistory')}"
     with httpx.Client(timeout=10, trust_env=False, verify=False) as http:  # noqa: S501 - there is no TLS
         unsigned = http.get(address)
@@ -60,18 +53,6 @@ def _decoded(content: bytes) -> dict[str, Any]:
         return dict(json.loads(content))
     except ValueError:
         return {"unreadable": content}
-
-
-def _s3_client(env: Mapping[str, str]) -> "S3Client":
-    client: S3Client = boto3.client(
-        "s3",
-        endpoint_url=env["R2_ENDPOINT_URL"],
-        aws_access_key_id=env["R2_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["R2_SECRET_ACCESS_KEY"],
-        region_name="auto",
-        config=Config(proxies={}, s3={"addressing_style": "path"}),
-    )
-    return client
 
 
 def counts_of(export: bytes) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """S3 by s3proxy on a folder: path-style addresses, signed requests, presigned ones too."""
 
 import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,16 +70,23 @@ class S3(Part):
         }
 
     def _make_bucket(self) -> None:
-        client: S3Client = boto3.client(
-            "s3",
-            endpoint_url=self.url,
-            aws_access_key_id=_ACCESS_KEY_ID,
-            aws_secret_access_key=self.state.secret("s3"),
-            region_name="auto",
-            config=Config(proxies={}, s3={"addressing_style": "path"}),
-        )
-        try:
+        with s3_client(self.env()) as client:
             if BUCKET not in [bucket.get("Name") for bucket in client.list_buckets()["Buckets"]]:
                 client.create_bucket(Bucket=BUCKET)
-        finally:
-            client.close()
+
+
+@contextmanager
+def s3_client(env: Mapping[str, str]) -> "Iterator[S3Client]":
+    """Give a client for the bucket that the settings of `env` name, beside the product's own."""
+    client: S3Client = boto3.client(
+        "s3",
+        endpoint_url=env["R2_ENDPOINT_URL"],
+        aws_access_key_id=env["R2_ACCESS_KEY_ID"],
+        aws_secret_access_key=env["R2_SECRET_ACCESS_KEY"],
+        region_name="auto",
+        config=Config(proxies={}, s3={"addressing_style": "path"}),
+    )
+    try:
+        yield client
+    finally:
+        client.close()

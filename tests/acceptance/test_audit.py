@@ -3,10 +3,9 @@
 import hashlib
 import json
 
-import boto3
-
 from devstack.audit import PROCESS_FILE, Audit
 from devstack.balancer import balancing
+from devstack.parts.s3 import s3_client
 from devstack.people import captions, describe
 from devstack.ports import choose
 from tests.support.world import World, until
@@ -67,18 +66,8 @@ async def no_live_button_is_left(world: World, audit: Audit) -> None:
 
 def read_object(world: World, key: str) -> bytes:
     env = world.product.env
-    client = boto3.client(
-        "s3",
-        endpoint_url=env["R2_ENDPOINT_URL"],
-        aws_access_key_id=env["R2_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["R2_SECRET_ACCESS_KEY"],
-        region_name="auto",
-    )
-    try:
-        content: bytes = client.get_object(Bucket=env["R2_BUCKET_NAME"], Key=key)["Body"].read()
-        return content
-    finally:
-        client.close()
+    with s3_client(env) as client:
+        return client.get_object(Bucket=env["R2_BUCKET_NAME"], Key=key)["Body"].read()
 
 
 async def test_a_second_start_while_one_runs_offers_to_go_on_with_it(world: World) -> None:

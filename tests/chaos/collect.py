@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import boto3
 import httpx
 
 from devstack.demo.engine import engine_client
+from devstack.parts.s3 import s3_client
 from devstack.people import Town
 from shared.engine.values import from_engine
 from tests.chaos.evidence import Button, Disturbance, Evidence, Instance, Post
@@ -151,15 +151,8 @@ async def live_buttons(town: Town) -> list[Button]:
 
 def _bucket(env: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """The digest of every object, and the uploads that nobody has finished."""
-    client = boto3.client(
-        "s3",
-        endpoint_url=env["R2_ENDPOINT_URL"],
-        aws_access_key_id=env["R2_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["R2_SECRET_ACCESS_KEY"],
-        region_name="auto",
-    )
     bucket = env["R2_BUCKET_NAME"]
-    try:
+    with s3_client(env) as client:
         keys = [
             found["Key"]
             for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
@@ -171,5 +164,3 @@ def _bucket(env: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
         }
         open_uploads = client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
         return digests, [f"{each['Key']} {each['UploadId']}" for each in open_uploads]
-    finally:
-        client.close()
