@@ -97,9 +97,9 @@ class Completer:
     async def _gone(self, reply: PendingReply) -> None:
         """Done by an earlier try whose answer was lost, or taken back by the engine."""
         end = await self._engine.activity_end(reply.activity_instance_id)
-        # Where the history is silent, a repeated try most likely met its own success.
         if end is ActivityEnd.UNKNOWN and await self._is_strange(reply):
             raise Later("the engine knows neither the task nor its instance", retry_after_s=STRANGE_PAUSE_S)
+        # Where the history is silent, a repeated try most likely met its own success.
         done = end is ActivityEnd.COMPLETED or (end is ActivityEnd.UNKNOWN and reply.attempts > 1)
         if done or (reply.outcome or {})["kind"] != "complete":
             await self._done(reply, ENDS[(reply.outcome or {})["kind"]])

@@ -92,26 +92,21 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 20, behind_pooler: bool = False) -> None:
         # A transaction pooler takes no options, and loses server-side prepared statements.
         options = {} if behind_pooler else {"options": SESSION_OPTIONS}
-        self.engine = create_async_engine(
-            driver_url(url),
-            pool_size=pool_size,
-            max_overflow=0,
-            json_serializer=_to_jsonb,
+        both: dict[str, Any] = {
+            "max_overflow": 0,
             # What people said and who they are must not reach a log by way of an error's text.
-            hide_parameters=True,
-            connect_args={"prepare_threshold": None, "connect_timeout": 10, **DEAD_PEER, **options},
+            "hide_parameters": True,
+            "connect_args": {"prepare_threshold": None, "connect_timeout": 10, **DEAD_PEER, **options},
+        }
+        self.engine = create_async_engine(
+            driver_url(url), pool_size=pool_size, json_serializer=_to_jsonb, **both
         )
         self.on_notified: Callable[[str], None] = lambda name: None
         """Called with what a transaction notified, after its commit: the own process hears it at once."""
         _ping_after_rest(self.engine.sync_engine)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self.at_once_engine = create_async_engine(
-            driver_url(url),
-            pool_size=AT_ONCE_POOL,
-            max_overflow=0,
-            isolation_level="AUTOCOMMIT",
-            hide_parameters=True,
-            connect_args={"prepare_threshold": None, "connect_timeout": 10, **DEAD_PEER, **options},
+            driver_url(url), pool_size=AT_ONCE_POOL, isolation_level="AUTOCOMMIT", **both
         )
 
     @asynccontextmanager

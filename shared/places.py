@@ -57,7 +57,7 @@ class Places:
             reply = await transitions.lock_reply(tx, prompt.pending_reply_id or 0)
             if reply is None or reply.state not in transitions.OPEN:
                 return
-            await _alone(tx, prompt.chat_id)
+            await transitions.alone_in_chat(tx, prompt.chat_id)
             has_place = await self._has_place(tx, prompt.chat_id, reply.id)
             if has_place:
                 await transitions.place(tx, reply.id, shown=True)
@@ -73,11 +73,6 @@ class Places:
         if await tx.scalar(away) is not None:
             return False
         return await _shown(tx, chat_id, reply_id, self._at_once) < self._at_once
-
-
-async def _alone(tx: Tx, chat_id: int) -> None:
-    """One at a time for each chat: two steps must not both find the last place free, nor one be forgotten."""
-    await tx.execute(select(func.pg_advisory_xact_lock(chat_id)))
 
 
 def _open(chat_id: int, *which: ColumnElement[bool]) -> Select[int]:

@@ -118,11 +118,16 @@ async def leases_due(tx: Tx, reply_ids: Sequence[int], earliest_s: float, latest
     )
 
 
+async def alone_in_chat(tx: Tx, chat_id: int) -> None:
+    """Wait until no other transaction counts what a chat shows; take_place() takes the same lock."""
+    await tx.execute(select(func.pg_advisory_xact_lock(chat_id)))
+
+
 async def open_dialog(tx: Tx, reply_id: int, chat_id: int) -> bool:
     """Give a step the one open dialog of its private chat; False if another has it. Groups have no limit."""
     if chat_id > 0:
-        # One chat at a time: two steps that are parked at once must not both find the place free.
-        await tx.execute(select(func.pg_advisory_xact_lock(chat_id)))
+        # Two steps that are parked at once must not both find the place free.
+        await alone_in_chat(tx, chat_id)
         taken = await tx.scalar(
             select(PendingReply.id).where(
                 PendingReply.chat_id == chat_id,
