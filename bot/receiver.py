@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from hmac import compare_digest
 from typing import Any
 
-import httpx
+import aiohttp
 import psycopg
 import structlog
 import uvicorn
@@ -28,11 +28,13 @@ from shared.health import host_and_port
 from shared.queues import pause_s
 from shared.service import Part, Services
 from shared.telegram.client import TelegramUnavailable, translate
+from shared.telegram.request import new_session
 
 log = structlog.get_logger(__name__)
 
 ALLOWED_UPDATES = ["message", "callback_query", "my_chat_member"]
 POLL_S = 25
+PATIENCE = aiohttp.ClientTimeout(sock_connect=10, sock_read=POLL_S + 10)
 TAKEOVER_S = 2.0
 """How often a process that does not lead tries to, and how often the leader says that it is there."""
 
@@ -89,11 +91,10 @@ class Poller:
             await work
 
     async def _run(self) -> None:
-        # Made once: reading the certificates takes a tenth of a second in which nothing else runs.
-        async with httpx.AsyncClient(timeout=httpx.Timeout(POLL_S + 10, connect=10)) as http:
+        async with new_session(connections=1) as http:
             await self._lead_for_ever(http)
 
-    async def _lead_for_ever(self, http: httpx.AsyncClient) -> None:
+    async def _lead_for_ever(self, http: aiohttp.ClientSession) -> None:
         settings = self._services.settings
         url = settings.database_direct_url or settings.database_url
         while True:
@@ -121,7 +122,7 @@ class Poller:
                     return
                 await asyncio.sleep(TAKEOVER_S)
 
-    async def _lead(self, connection: Connection, http: httpx.AsyncClient) -> None:
+    async def _lead(self, connection: Connection, http: aiohttp.ClientSession) -> None:
         """Poll as long as the lock is surely held."""
         log.info("leading: this process polls Telegram")
         metrics.LEADING.set(1)
@@ -138,7 +139,7 @@ class Poller:
             over.set()  # a statement that is cancelled half-way can keep its connection for seconds
             await asyncio.gather(polling, holding, return_exceptions=True)
 
-    async def _poll(self, http: httpx.AsyncClient) -> None:
+    async def _poll(self, http: aiohttp.ClientSession) -> None:
         await self._delete_webhook()
         offset: int | None = None
         while True:
@@ -157,18 +158,18 @@ class Poller:
         except TelegramError as error:
             raise _as_world(translate(error)) from error
 
-    async def _fetch(self, http: httpx.AsyncClient, offset: int | None) -> list[Any]:
+    async def _fetch(self, http: aiohttp.ClientSession, offset: int | None) -> list[Any]:
         body = {"timeout": POLL_S, "limit": 100, "allowed_updates": ALLOWED_UPDATES}
         if offset is not None:
             body["offset"] = offset
         try:
-            response = await http.post(self._url, json=body)
-            answer = response.json()
-        except (httpx.HTTPError, ValueError, RecursionError) as error:
-            raise TelegramUnavailable(f"getUpdates: {type(error).__name__}") from error
+            async with http.post(self._url, json=body, timeout=PATIENCE, allow_redirects=False) as response:
+                status, answer = response.status, json.loads(await response.read())
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RecursionError) as error:
+            raise TelegramUnavailable(f"getUpdates: {type(error).__name__}") from None
         if isinstance(answer, dict) and answer.get("ok") and isinstance(answer.get("result"), list):
             return list(answer["result"])
-        raise _refused(response.status_code, answer)
+        raise _refused(status, answer)
 
 
 async def _hold(connection: Connection, over: asyncio.Event) -> None:

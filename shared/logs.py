@@ -6,8 +6,7 @@ import sys
 import structlog
 
 QUIET = (
-    "httpx",
-    "httpcore",
+    "aiohttp",
     "telegram",
     "botocore",
     "boto3",
@@ -16,7 +15,7 @@ QUIET = (
     "uvicorn.access",
     "alembic",
 )
-"""Libraries that say too much; httpx would log the bot's token with each address."""
+"""Libraries that say too much, such as an address with the bot's token in it."""
 
 
 def configure(level: str, form: str) -> None:

@@ -5,7 +5,8 @@ import uuid
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-import httpx
+import aiohttp
+from yarl import URL
 
 from shared.doctor.check import Finding, attempt, compare_clocks, fail, ok, skip, warn
 from shared.settings import Settings
@@ -64,14 +65,19 @@ async def _rights(probe: _Probe) -> Finding:
     try:
         async with probe.open(key) as stored:
             await stored.read()
-        async with httpx.AsyncClient(timeout=10) as client:
-            answer = await client.get(await probe.presign_get(key, 60))
-    except httpx.HTTPError as error:
+        signed = URL(await probe.presign_get(key, 60), encoded=True)
+        timeout = aiohttp.ClientTimeout(total=10)
+        async with (
+            aiohttp.ClientSession(trust_env=True) as session,
+            session.get(signed, timeout=timeout) as answer,
+        ):
+            found = await answer.read()
+    except (aiohttp.ClientError, TimeoutError) as error:
         return fail(RIGHTS, f"a presigned address cannot be read: {type(error).__name__}", _ENDPOINT)
     finally:
         await probe.delete(key)
-    if answer.content != content:
-        return fail(RIGHTS, f"a presigned address answers {answer.status_code}", _ENDPOINT)
+    if found != content:
+        return fail(RIGHTS, f"a presigned address answers {answer.status}", _ENDPOINT)
     try:
         await probe.size_bytes(key)
     except StorageRefused:

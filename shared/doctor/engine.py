@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from shared.doctor.check import Finding, attempt, compare_clocks, fail, ok, skip, warn
 from shared.engine.client import EngineClient
 from shared.engine.errors import EngineFault, EngineUnauthorized, EngineUnavailable, UserIdRefused
-from shared.engine.rest import path_of
+from shared.engine.rest import READ_TIMEOUT_S, path_of
 from shared.engine.task_records import TopicFetch
 from shared.settings import Settings
 
@@ -50,8 +50,8 @@ class _Probe(EngineClient):
 
     async def now(self) -> datetime:
         """The engine's clock, or that of what stands before it, in whole seconds."""
-        response = await self._http.get("/version")
-        return parsedate_to_datetime(response.headers["Date"])
+        answer = await self._exchange("GET", "/version", READ_TIMEOUT_S, {})
+        return parsedate_to_datetime(answer.headers["Date"])
 
     async def may(self, resource_type: int, permission: str) -> bool:
         """Whether our user has a permission on every resource of a type; true where nothing is checked."""

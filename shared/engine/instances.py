@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import aiohttp
+
 from shared.engine.errors import NotFound
 from shared.engine.records import DeployedDefinition, ProcessInstance
 from shared.engine.rest import Rest, path_of
@@ -36,15 +38,15 @@ class Instances(Rest):
         Raises:
             EngineRejected: the engine cannot parse a file; the message says where and why.
         """
-        form = {
-            "deployment-name": name,
-            "enable-duplicate-filtering": str(enable_duplicate_filtering).lower(),
-            "deploy-changed-only": str(deploy_changed_only).lower(),
-        }
+        form = aiohttp.FormData()
+        form.add_field("deployment-name", name)
+        form.add_field("enable-duplicate-filtering", str(enable_duplicate_filtering).lower())
+        form.add_field("deploy-changed-only", str(deploy_changed_only).lower())
         if tenant_id is not None:
-            form["tenant-id"] = tenant_id
-        parts = {file: (file, content, "application/octet-stream") for file, content in files.items()}
-        deployment = await self._call("POST", "/deployment/create", data=form, files=parts)
+            form.add_field("tenant-id", tenant_id)
+        for file, content in files.items():
+            form.add_field(file, content, filename=file, content_type="application/octet-stream")
+        deployment = await self._call("POST", "/deployment/create", data=form)
         definitions = await self._call(
             "GET", "/process-definition", params={"deploymentId": deployment["id"]}
         )

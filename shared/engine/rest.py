@@ -3,14 +3,17 @@
 The texts and types below were met on Camunda 7.24.0 and Operaton 1.0.3, which answer alike.
 """
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-import httpx
+import aiohttp
+from yarl import URL
 
 from shared.engine.errors import (
     EngineError,
@@ -37,10 +40,16 @@ READ_TIMEOUT_S = 30.0
 UNAUTHORIZED_PAUSE_S = 60.0
 """How long a permission is left to the operator before it is worth trying again."""
 
-_LIMITS = httpx.Limits(max_connections=10, max_keepalive_connections=10, keepalive_expiry=30)
+MAX_CONNECTIONS, KEPT_ALIVE_S = 10, 30.0
 """Four connections saturate an engine of two cores; Tomcat drops idle ones after 60 s."""
 
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_NOT_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.InvalidURL,
+)
+"""Whatever else breaks a request may have broken it after the engine had it."""
 
 _ROLLED_BACK_BY_A_RACE = frozenset({1, 10_000})
 """The engine's exception codes of optimistic locking and of a database deadlock."""
@@ -83,11 +92,35 @@ _WORDS = frozenset(
 """The fixed words of the paths that we call; whatever else stands in a path is somebody's id."""
 
 
-class Rest:
-    """A pooled HTTP client that gives JSON and raises only :class:`EngineError`."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: its status, headers and whole body."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        self._http = http
+    request: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is of the 200s."""
+        return 200 <= self.status < 300
+
+    def json(self) -> Json:
+        """The decoded body. Raises ValueError when it is no JSON."""
+        return json.loads(self.body)
+
+
+class Rest:
+    """A pooled HTTP client that gives JSON and raises only :class:`EngineError`.
+
+    It is aiohttp for the CPU time that a request costs; docs/explanation/decisions.md has the figures.
+    """
+
+    def __init__(self, url: str, login: tuple[str, str] | None = None) -> None:
+        self.url = url
+        self._headers = {"Authorization": aiohttp.encode_basic_auth(*login, "utf-8")} if login else {}
+        self._session: aiohttp.ClientSession | None = None
         self._gate = LoginGate()
 
     @classmethod
@@ -102,18 +135,22 @@ class Rest:
             raise ConfigurationError(
                 f"ENGINE_URL must be the engine's REST root, http(s)://…/engine-rest, not {url!r}"
             )
-        auth: httpx.BasicAuth | None = None
-        if settings.engine_username is not None:
-            password = settings.engine_password.get_secret_value() if settings.engine_password else ""
-            auth = httpx.BasicAuth(settings.engine_username, password)
         try:
-            return cls(httpx.AsyncClient(base_url=url, auth=auth, timeout=_timeout(), limits=_LIMITS))
-        except httpx.InvalidURL as error:
+            has_host = bool(urlsplit(url).hostname) and urlsplit(url).port != 0
+        except ValueError as error:
             raise ConfigurationError(f"ENGINE_URL is no address: {error}") from error
+        if not has_host:
+            raise ConfigurationError(f"ENGINE_URL is no address: {url!r} names no host")
+        if settings.engine_username is None:
+            return cls(url)
+        password = settings.engine_password.get_secret_value() if settings.engine_password else ""
+        return cls(url, (settings.engine_username, password))
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._http.aclose()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -128,36 +165,57 @@ class Rest:
     ) -> Json:
         """Send one request; the decoded answer, None where it has no content.
 
-        ``options`` are httpx's: json, params, data, files.
+        ``options`` are aiohttp's: json, params, data.
         """
         self._gate.check()
         with timed(ENGINE_SECONDS, operation_of(method, path)):
             return await self._send(method, path, read_timeout_s, options)
 
     async def _send(self, method: str, path: str, read_timeout_s: float, options: Mapping[str, Any]) -> Json:
-        try:
-            response = await self._http.request(method, path, timeout=_timeout(read_timeout_s), **options)
-        except _NOT_SENT as error:
-            raise EngineUnavailable(
-                f"the engine cannot be reached at {self._http.base_url}: {error!r}"
-            ) from error
-        except httpx.HTTPError as error:
-            raise NoAnswer(f"{method} {path}: sent, but no answer came: {error!r}") from error
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        answer = await self._exchange(method, path, read_timeout_s, options)
+        if answer.status == 401:
             raise self._gate.refused()
         self._gate.accepted()
-        if not response.is_success:
-            raise error_of(response)
-        if not response.content:
+        if not answer.is_success:
+            raise error_of(answer)
+        if not answer.body:
             return None
         try:
-            return response.json()
+            return answer.json()
         except ValueError as error:
-            raise _not_by_the_engine(response) from error
+            raise _not_by_the_engine(answer) from error
 
+    async def _exchange(
+        self, method: str, path: str, read_timeout_s: float, options: Mapping[str, Any]
+    ) -> Answer:
+        """Send one request and read its answer, whatever it is.
 
-def _timeout(read_s: float = READ_TIMEOUT_S) -> httpx.Timeout:
-    return httpx.Timeout(READ_TIMEOUT_S, connect=5.0, read=read_s)
+        Raises:
+            EngineUnavailable: it was not sent; as NoAnswer, it may have been done all the same.
+        """
+        if self._session is None:
+            self._session = self._new_session()
+        timeout = aiohttp.ClientTimeout(connect=READ_TIMEOUT_S, sock_connect=5.0, sock_read=read_timeout_s)
+        url = URL(f"{self.url}{path}", encoded=True)
+        try:
+            async with self._session.request(
+                method, url, timeout=timeout, allow_redirects=False, **options
+            ) as response:
+                body = await response.read()
+        except _NOT_SENT as error:
+            raise EngineUnavailable(f"the engine cannot be reached at {self.url}: {error!r}") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NoAnswer(f"{method} {path}: sent, but no answer came: {error!r}") from error
+        return Answer(f"{method} {url}", response.status, response.headers, body)
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        """Made with the first request: a session belongs to the event loop that runs then."""
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEPT_ALIVE_S),
+            headers=self._headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=True,
+        )
 
 
 def operation_of(method: str, path: str) -> str:
@@ -171,16 +229,16 @@ def path_of(*segments: str) -> str:
     return "/" + "/".join(quote(segment, safe="") for segment in segments)
 
 
-def error_of(response: httpx.Response) -> EngineError:
+def error_of(answer: Answer) -> EngineError:
     """The error that an unsuccessful answer means; 401 is the login gate's.
 
     Only a JSON answer with a ``type`` is the engine's own: a proxy's 404 must not pass for a vanished task,
     nor its 500 for a fault of the diagram.
     """
-    status, retry_after_s = response.status_code, _retry_after_s(response)
-    body = _engine_body(response)
+    status, retry_after_s = answer.status, _retry_after_s(answer)
+    body = _engine_body(answer)
     if body is None or status in (408, 429):
-        return _not_by_the_engine(response)
+        return _not_by_the_engine(answer)
     message, type_, code = str(body.get("message")), str(body["type"]), body.get("code")
     if status == 403 or "belongs to no authenticated tenant" in message:
         return EngineUnauthorized(
@@ -223,31 +281,31 @@ def _is_broken_database(type_: str, code: object) -> bool:
     )
 
 
-def _engine_body(response: httpx.Response) -> Mapping[str, Json] | None:
+def _engine_body(answer: Answer) -> Mapping[str, Json] | None:
     try:
-        body = response.json()
+        body = answer.json()
     except ValueError:
         return None
     is_engines = isinstance(body, dict) and "type" in body and body["type"] != "NotFoundException"
     return body if is_engines else None
 
 
-def _not_by_the_engine(response: httpx.Response) -> EngineError:
+def _not_by_the_engine(answer: Answer) -> EngineError:
     """Something in front of the engine answered, or the engine's server without the engine."""
-    status, request = response.status_code, response.request
-    message = f"{request.method} {request.url} answered {status}, and not as the engine does"
-    retry_after_s = _retry_after_s(response)
+    status, retry_after_s = answer.status, _retry_after_s(answer)
+    message = f"{answer.request} answered {status}, and not as the engine does"
     if status >= 500:
         return NoAnswer(message, retry_after_s=retry_after_s)
     if status in (400, 413, 415):
-        return EngineRejected(f"{message}: {response.text[:300]}", status=status, type_="")
+        text = answer.body[:300].decode(errors="replace")
+        return EngineRejected(f"{message}: {text}", status=status, type_="")
     if status not in (408, 429):
         message += "; does ENGINE_URL end in the REST root, as …/engine-rest?"
     return EngineUnavailable(message, retry_after_s=retry_after_s)
 
 
-def _retry_after_s(response: httpx.Response) -> float | None:
-    value = response.headers.get("Retry-After")
+def _retry_after_s(answer: Answer) -> float | None:
+    value = answer.headers.get("Retry-After")
     if value is None:
         return None
     if value.isdigit():

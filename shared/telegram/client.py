@@ -2,16 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
-import httpx
+import aiohttp
 from telegram.error import BadRequest, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError
 from telegram.ext import BaseRateLimiter, ExtBot
-from telegram.request import HTTPXRequest
 
 from shared.errors import StepgramError, WorldError
-from shared.metrics import TELEGRAM_SECONDS, timed
 from shared.settings import Settings
+from shared.telegram.request import AiohttpRequest, new_session
 
 CHUNK_BYTES = 64 * 1024
 
@@ -34,26 +32,14 @@ class FileGone(StepgramError):
     """Telegram no longer gives this file."""
 
 
-class _TimedRequest(HTTPXRequest):
-    """The library's HTTP, measured; a refusal counts by its status, such as 429."""
-
-    async def do_request(self, url: str, *args: Any, **options: Any) -> tuple[int, bytes]:
-        """See HTTPXRequest."""
-        with timed(TELEGRAM_SECONDS, url.rpartition("/")[2]) as outcome:
-            status, body = await super().do_request(url, *args, **options)
-            if status != httpx.codes.OK:
-                outcome.append(str(status))
-        return status, body
-
-
 @asynccontextmanager
 async def telegram_bot(
     settings: Settings, limiter: BaseRateLimiter[dict[str, str]] | None = None
 ) -> AsyncIterator[SharedBot]:
     """The bot client of one process. It asks Telegram nothing by itself, so that may be away."""
     base = settings.telegram_api_url.rstrip("/")
-    request = _TimedRequest(connection_pool_size=32, read_timeout=20, write_timeout=20, connect_timeout=10)
-    unused = HTTPXRequest(connection_pool_size=1)  # updates are fetched without the library
+    request = AiohttpRequest()
+    unused = AiohttpRequest()  # updates are fetched without the library
     try:
         yield ExtBot(
             settings.bot_token.get_secret_value(),
@@ -101,11 +87,13 @@ class TelegramFiles:
         self._base = (
             f"{settings.telegram_api_url.rstrip('/')}/file/bot{settings.bot_token.get_secret_value()}"
         )
-        self._http = httpx.AsyncClient(timeout=httpx.Timeout(30, connect=10))
+        self._session: aiohttp.ClientSession | None = None
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     @asynccontextmanager
     async def open(self, file_id: str) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -116,15 +104,18 @@ class TelegramFiles:
             TelegramUnavailable: try again later.
         """
         path = await self._path(file_id)
+        if self._session is None:
+            self._session = new_session()
+        timeout = aiohttp.ClientTimeout(sock_connect=10, sock_read=30)
         try:
-            async with self._http.stream("GET", path) as response:
-                if response.status_code in {400, 404}:
+            async with self._session.get(path, timeout=timeout) as response:
+                if response.status in {400, 404}:
                     raise FileGone("Telegram no longer gives this file")
-                if response.status_code != 200:
-                    raise TelegramUnavailable(f"Telegram's file server answered {response.status_code}")
-                yield response.aiter_bytes(CHUNK_BYTES)
-        except httpx.HTTPError as error:
-            raise TelegramUnavailable(f"the download broke: {type(error).__name__}") from error
+                if response.status != 200:
+                    raise TelegramUnavailable(f"Telegram's file server answered {response.status}")
+                yield response.content.iter_chunked(CHUNK_BYTES)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise TelegramUnavailable(f"the download broke: {type(error).__name__}") from None
 
     async def _path(self, file_id: str) -> str:
         try:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 import pytest_asyncio
@@ -19,10 +20,12 @@ from shared import inbox
 from shared.db import Database
 from shared.errors import ConfigurationError, WorldError
 from shared.models import Json, Update
+from shared.telegram.request import new_session
 from tests.fakes.rows import all_of
 from tests.fakes.services import Fakes
 from tests.fakes.telegram import Telegram
 from tests.fakes.waiting import running, until
+from tests.fakes.web import Response, serving
 
 SECRET = "s3cret-token"
 
@@ -134,7 +137,7 @@ async def test_junk_in_a_batch_is_left_out(
     batches: list[list[Any]] = [[None, {"no": "id"}, {"update_id": 7, "message": {"text": "a\0b\ud800"}}]]
     offsets: list[int | None] = []
 
-    async def fetch(self: Poller, http: httpx.AsyncClient, offset: int | None) -> list[Any]:
+    async def fetch(self: Poller, http: aiohttp.ClientSession, offset: int | None) -> list[Any]:
         offsets.append(offset)
         if batches:
             return batches.pop()
@@ -224,7 +227,7 @@ async def test_a_leader_whose_connection_is_lost_stops_polling(
 ) -> None:
     polls: list[bool] = []
 
-    async def poll(self: Poller, http: httpx.AsyncClient) -> None:
+    async def poll(self: Poller, http: aiohttp.ClientSession) -> None:
         polls.append(True)
         try:
             await asyncio.sleep(60)
@@ -255,8 +258,8 @@ async def test_a_poller_that_leads_beside_another_does_no_harm(polling: Fakes, t
 @pytest.mark.parametrize("body", [b"not JSON", b"\xff\xfe", b"[" * 100_000, b'"ok"', b'{"ok": true}'])
 async def test_an_answer_that_is_none_is_of_the_world(polling: Fakes, body: bytes) -> None:
     poller = Poller(polling.services)
-    transport = httpx.MockTransport(lambda request: httpx.Response(200, content=body))
-    async with httpx.AsyncClient(transport=transport) as http:
+    async with serving(lambda _: Response(body=body)) as url, new_session() as http:
+        poller._url = url
         with pytest.raises(WorldError, match="getUpdates"):
             await poller._fetch(http, None)
 
@@ -264,8 +267,8 @@ async def test_an_answer_that_is_none_is_of_the_world(polling: Fakes, body: byte
 async def test_a_refused_token_is_told_and_not_hammered(polling: Fakes) -> None:
     poller = Poller(polling.services)
     body = {"ok": False, "error_code": 401, "description": "Unauthorized"}
-    transport = httpx.MockTransport(lambda request: httpx.Response(401, json=body))
-    async with httpx.AsyncClient(transport=transport) as http:
+    async with serving(lambda _: Response(401, body)) as url, new_session() as http:
+        poller._url = url
         with pytest.raises(WorldError, match="BOT_TOKEN") as refused:
             await poller._fetch(http, None)
     assert refused.value.retry_after_s == 30

@@ -1,9 +1,7 @@
 """What Telegram's errors mean to us, and files as streams."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
-import httpx
 import pytest
 from telegram.error import (
     BadRequest,
@@ -28,6 +26,7 @@ from shared.telegram.client import (
 )
 from tests.fakes.services import Fakes
 from tests.fakes.telegram import Telegram
+from tests.fakes.web import HangUp, Request, Respond, Response, serving
 
 
 @pytest.mark.parametrize(
@@ -84,39 +83,34 @@ async def test_a_file_that_telegram_does_not_know_is_gone(fakes: Fakes, telegram
         await read(fakes.files, "nothing")
 
 
-Answer = Callable[[httpx.Request], httpx.Response]
-
-
-def failing(error: Exception) -> Answer:
-    """A server that cannot be reached."""
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        raise error
-
-    return answer
+def hang_up(_: Request) -> Response:
+    raise HangUp
 
 
 @pytest.mark.parametrize(
-    ("answer", "ours"),
+    ("respond", "ours"),
     [
-        (lambda request: httpx.Response(404), FileGone),
-        (lambda request: httpx.Response(400), FileGone),
-        (lambda request: httpx.Response(502), TelegramUnavailable),
-        (lambda request: httpx.Response(429), TelegramUnavailable),
-        (failing(httpx.ConnectError("x")), TelegramUnavailable),
-        (failing(httpx.ReadTimeout("x")), TelegramUnavailable),
+        (lambda _: Response(404), FileGone),
+        (lambda _: Response(400), FileGone),
+        (lambda _: Response(502), TelegramUnavailable),
+        (lambda _: Response(429), TelegramUnavailable),
+        (hang_up, TelegramUnavailable),
     ],
 )
 async def test_what_the_file_server_answers_is_one_of_our_errors(
     fakes: Fakes,
     telegram: Telegram,
     monkeypatch: pytest.MonkeyPatch,
-    answer: Answer,
+    respond: Respond,
     ours: type[StepgramError],
 ) -> None:
     assert fakes.files is not None
     file_id = await file_of(telegram, b"x")
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        monkeypatch.setattr(fakes.files, "_http", http)
+    async with serving(respond) as url:
+        monkeypatch.setattr(fakes.files, "_path", lambda _: _at(url))
         with pytest.raises(ours):
             await read(fakes.files, file_id)
+
+
+async def _at(url: str) -> str:
+    return f"{url}/file/documents/a.bin"

@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -15,9 +15,7 @@ from shared.doctor.check import Finding, State, attempt, compare_clocks, fail, o
 from shared.errors import ConfigurationError
 from shared.settings import Settings
 from shared.telegram.account import Account
-
-Handler = Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]
-
+from tests.fakes.web import Request, Respond, Response, serving
 
 # one check
 
@@ -81,35 +79,35 @@ async def test_every_missing_setting_is_named_and_hides_no_other() -> None:
 # the engine
 
 
-def probe(handler: Handler) -> engine._Probe:
-    """The doctor's client of an engine that answers as ``handler`` does."""
-    transport = httpx.MockTransport(handler)
-    return engine._Probe(httpx.AsyncClient(transport=transport, base_url="http://engine/engine-rest"))
+@asynccontextmanager
+async def probing(respond: Respond) -> AsyncIterator[engine._Probe]:
+    """The doctor's client of an engine that answers as ``respond`` does."""
+    async with serving(respond) as url, engine._Probe(url) as probe:
+        yield probe
 
 
-def answering(**answers: Any) -> Handler:
+def answering(**answers: Any) -> Respond:
     """An engine with one answer for each path, by its last segment."""
-
-    async def handler(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json=answers[request.url.path.rpartition("/")[2].replace("-", "_")])
-
-    return handler
+    return lambda request: Response(
+        json=answers[request.path.partition("?")[0][1:].rpartition("/")[2].replace("-", "_")]
+    )
 
 
 @pytest.mark.parametrize(
     ("version", "state"), [("7.24.0-ee", "ok"), ("7.25.0", "ok"), ("7.17.0", "warn"), ("1.0.3", "ok")]
 )
 async def test_an_engine_older_than_tested_is_told(version: str, state: str) -> None:
-    assert (await engine._version(probe(answering(version={"version": version})))).state == state
+    async with probing(answering(version={"version": version})) as probe:
+        assert (await engine._version(probe)).state == state
 
 
-def permitting(missing: set[str], definitions: int = 0) -> Handler:
-    async def handler(request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/count"):
-            return httpx.Response(200, json={"count": definitions})
-        return httpx.Response(200, json={"authorized": request.url.params["permissionName"] not in missing})
+def permitting(missing: set[str], definitions: int = 0) -> Respond:
+    def respond(request: Request) -> Response:
+        if request.path.endswith("/count"):
+            return Response(json={"count": definitions})
+        return Response(json={"authorized": request.query["permissionName"] not in missing})
 
-    return handler
+    return respond
 
 
 @pytest.mark.parametrize(
@@ -122,7 +120,8 @@ def permitting(missing: set[str], definitions: int = 0) -> Handler:
     ],
 )
 async def test_missing_permissions_are_named(missing: set[str], definitions: int, state: str) -> None:
-    found = await engine._permissions(probe(permitting(missing, definitions)))
+    async with probing(permitting(missing, definitions)) as probe:
+        found = await engine._permissions(probe)
     assert found.state == state
     assert all(name in found.found for name in missing)
 
@@ -134,29 +133,30 @@ async def test_missing_permissions_are_named(missing: set[str], definitions: int
 async def test_the_history_level_is_told_by_what_is_remembered(
     running: list[Any], remembered: list[Any], state: str
 ) -> None:
-    handler = answering(process_instance=running, activity_instance=remembered)
-    assert (await engine._history(probe(handler))).state == state
+    async with probing(answering(process_instance=running, activity_instance=remembered)) as probe:
+        assert (await engine._history(probe)).state == state
 
 
-@pytest.mark.parametrize("cut_off", [httpx.Response(503), httpx.Response(200, json=[])])
+@pytest.mark.parametrize("cut_off", [Response(503), Response(json=[])])
 async def test_an_engine_that_ends_the_first_of_two_polls_is_told(
-    monkeypatch: pytest.MonkeyPatch, cut_off: httpx.Response
+    monkeypatch: pytest.MonkeyPatch, cut_off: Response
 ) -> None:
     """Met on Camunda 7.24.0 with fetch-and-lock-unique-worker-request: its answer is 503."""
     monkeypatch.setattr(engine, "POLL_S", 0.2)
     monkeypatch.setattr(engine, "HEAD_START_S", 0.05)
     second = asyncio.Event()
 
-    async def unique(request: httpx.Request) -> httpx.Response:
+    async def unique(request: Request) -> Response:
         if not (waiting := polls.pop()):
             second.set()
             await asyncio.sleep(0.2)
-            return httpx.Response(200, json=[])
+            return Response(json=[])
         await waiting.wait()
         return cut_off
 
     polls = [None, second]
-    found = await engine._worker_ids(probe(unique))
+    async with probing(unique) as probe:
+        found = await engine._worker_ids(probe)
     assert found.state == "fail"
     assert "fetch-and-lock-unique-worker-request" in found.mend
 

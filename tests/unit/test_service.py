@@ -177,5 +177,5 @@ def test_an_error_is_logged_without_the_variables_around_it(
 @pytest.mark.usefixtures("logging_as_before")
 def test_libraries_that_would_log_the_token_are_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("DEBUG", "text")
-    logging.getLogger("httpx").info("POST https://api.telegram.org/bot123:secret/getMe")
+    logging.getLogger("aiohttp.client").info("POST https://api.telegram.org/bot123:secret/getMe")
     assert capsys.readouterr().err == ""

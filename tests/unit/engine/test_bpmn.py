@@ -1,12 +1,15 @@
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import unquote
 
-import httpx
 import pytest
 
 from shared.engine.bpmn import read_activities
 from shared.engine.client import EngineClient
 from shared.engine.definitions import Definitions
 from shared.engine.errors import NotFound, UnreadableDiagram
+from tests.fakes.web import Request, Response, serving
 from tests.support.bpmn import (
     Each,
     call,
@@ -145,17 +148,18 @@ class TestDefinitions:
     """The cache in front of the engine."""
 
     @staticmethod
-    def serving(asked: list[str]) -> EngineClient:
-        def respond(request: httpx.Request) -> httpx.Response:
-            definition_id = request.url.path.split("/")[-2]
+    @asynccontextmanager
+    async def serving(asked: list[str]) -> AsyncIterator[EngineClient]:
+        def respond(request: Request) -> Response:
+            definition_id = unquote(request.path.split("/")[-2])
             asked.append(definition_id)
             if definition_id == "gone":
-                return httpx.Response(404, json={"type": "InvalidRequestException", "message": "No matching"})
+                return Response(404, {"type": "InvalidRequestException", "message": "No matching"})
             xml = process("p", [external_task("a", "t", name=definition_id)])
-            return httpx.Response(200, json={"id": definition_id, "bpmn20Xml": xml.decode()})
+            return Response(200, {"id": definition_id, "bpmn20Xml": xml.decode()})
 
-        http = httpx.AsyncClient(transport=httpx.MockTransport(respond), base_url="http://engine.test/rest")
-        return EngineClient(http)
+        async with serving(respond) as url, EngineClient(url) as client:
+            yield client
 
     async def test_many_tasks_of_a_new_definition_read_it_once(self) -> None:
         asked: list[str] = []

@@ -1,7 +1,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 from camunda.external_task.external_task import ExternalTask, TaskResult
 
@@ -10,6 +9,7 @@ from shared.engine.errors import UnreadableValue
 from shared.engine.results import BpmnError, Completion, Failure, library_task, outcome_of, report
 from shared.engine.task_records import FetchedTask
 from shared.errors import AuthorError
+from tests.fakes.web import Request, Response, serving
 
 RAW: dict[str, Any] = {
     "activityId": "work",
@@ -139,11 +139,10 @@ async def test_each_outcome_is_one_call(
 ) -> None:
     paths: list[str] = []
 
-    def note(request: httpx.Request) -> httpx.Response:
-        paths.append(request.url.path)
-        return httpx.Response(204)
+    def note(request: Request) -> Response:
+        paths.append(request.path)
+        return Response(204)
 
-    http = httpx.AsyncClient(transport=httpx.MockTransport(note), base_url="http://engine.test/engine-rest")
-    async with EngineClient(http) as client:
+    async with serving(note) as url, EngineClient(f"{url}/engine-rest") as client:
         await report(client, FetchedTask.from_json(RAW), outcome_of(make(task), "analyse"))
     assert paths == [f"/engine-rest/external-task/t1/{call}"]
