@@ -5,18 +5,33 @@ import json
 import math
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
 import structlog
-from sqlalchemy import Engine, Executable, Row, event, func, select, text
+from sqlalchemy import (
+    ARRAY,
+    Engine,
+    Executable,
+    Row,
+    TableValuedAlias,
+    Text,
+    bindparam,
+    column,
+    event,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.types import TypeEngine
 
 from shared.errors import ConfigurationError, WorldError
 
@@ -49,7 +64,11 @@ SESSION_OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=60000 
 """A process that stands still loses its locks, and nobody waits for one for ever."""
 
 
-_AFTER = "after commit"
+_AFTER, _NOTIFIED, KEEPERS = "after commit", "notified", "keepers"
+"""What a transaction knows beside its statements."""
+
+_NOTIFY = select(func.pg_notify(CHANNEL, func.unnest(bindparam("names", type_=ARRAY(Text)))))
+"""All names of a transaction in one statement, just before it is committed."""
 
 
 class DatabaseUnavailable(WorldError):
@@ -103,6 +122,8 @@ class Database:
         )
         self.on_notified: Callable[[str], None] = lambda name: None
         """Called with what a transaction notified, after its commit: the own process hears it at once."""
+        self.keepers: dict[str, Any] = {}
+        """The loops of this process by queue: what they may be handed is in shared/queues.py."""
         _ping_after_rest(self.engine.sync_engine)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
         self.at_once_engine = create_async_engine(
@@ -118,8 +139,12 @@ class Database:
         """
         try:
             async with self._sessions.begin() as tx:
+                tx.info[KEEPERS] = self.keepers
                 yield tx
-            for name in tx.info.get("notified", ()):
+                names = sorted(tx.info.get(_NOTIFIED, ()))
+                if names:
+                    await tx.execute(_NOTIFY, {"names": names})
+            for name in names:
                 self.on_notified(name)
             for act in tx.info.get(_AFTER, ()):
                 act()
@@ -219,11 +244,14 @@ def after_commit(tx: Tx, act: Callable[[], None]) -> None:
 
 async def notify(tx: Tx, name: str) -> None:
     """Wake whoever waits for ``name``, in every process, when this transaction commits."""
-    told: set[str] = tx.info.setdefault("notified", set())
-    if name in told:
-        return  # Postgres tells it once anyway, and a transaction of many steps saves as many statements
-    told.add(name)
-    await tx.execute(select(func.pg_notify(CHANNEL, name)))
+    tx.info.setdefault(_NOTIFIED, set()).add(name)
+
+
+def given(rows: Sequence[Mapping[str, Any]], **types: TypeEngine[Any]) -> TableValuedAlias:
+    """Rows as a table of one parameter: a statement over it is the same one for any number of them."""
+    columns = [column(name, type_) for name, type_ in types.items()]
+    recordset = func.jsonb_to_recordset(bindparam(None, list(rows), type_=JSONB))
+    return recordset.table_valued(*columns, name="given").render_derived(with_types=True)
 
 
 async def direct_connection(

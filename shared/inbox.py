@@ -1,16 +1,20 @@
 """The durable inbox: an update is a row before it is acknowledged."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import BigInteger, Boolean, Executable, Table, Text, and_, case, func, literal, not_, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.orm import aliased
 
-from shared.db import Tx, notify
+from shared.db import Tx, given, notify
 from shared.models import Json, Update
-from shared.queues import Queue
+from shared.queues import Queue, claimed_at_birth, hand_over, room_for
 
 UPDATES = Queue("updates", Update, ("queued",), order_key="order_key", poison="poison", max_attempts=5)
 """Stored updates; a chat's messages in order, a person's taps in order, everything else side by side."""
+
+TABLE = cast("Table", Update.__table__)
 
 CHAT_UPDATES = (
     "message",
@@ -24,24 +28,56 @@ CHAT_UPDATES = (
 
 async def store(tx: Tx, bot_id: int, updates: Sequence[Json]) -> int:
     """Store what Telegram delivered, each once; the number that were new."""
-    rows = [
-        {
-            "bot_id": bot_id,
-            "update_id": update["update_id"],
-            "order_key": order_key(update),
-            "payload": update,
-            "state": "queued",
-        }
-        for update in updates
-        if is_update(update)
-    ]
+    room = room_for(tx, UPDATES)
+    rows: list[Json] = []
+    keys: set[str] = set()
+    # In Telegram's order: two processes with the same updates do not wait for each other.
+    for update in sorted(filter(is_update, updates), key=lambda update: update["update_id"]):
+        key = order_key(update)
+        # The first of its key; whether others wait before it is seen by the statement.
+        is_ours = room > 0 and key not in keys
+        room -= is_ours
+        keys.add(key)
+        rows.append(
+            {
+                "place": len(rows),
+                "update_id": update["update_id"],
+                "order_key": key,
+                "payload": update,
+                "is_ours": is_ours,
+            }
+        )
     if not rows:
         return 0
-    statement = insert(Update).values(rows).on_conflict_do_nothing().returning(Update.id)
-    stored = len((await tx.scalars(statement)).all())
-    if stored:
+    made = (await tx.execute(_store_statement(rows, bot_id, claimed_at_birth(tx, UPDATES)))).all()
+    ours = {row.order_key for row in made if row.claim is not None}
+    for row in made:
+        if row.claim is not None:
+            hand_over(tx, UPDATES, Update(**row._asdict()), None)
+    if any(row.order_key not in ours for row in made):
         await notify(tx, UPDATES.name)
-    return stored
+    return len(made)
+
+
+def _store_statement(rows: Sequence[Json], bot_id: int, claimed: Mapping[str, Any]) -> Executable:
+    new = given(
+        rows, place=BigInteger(), update_id=BigInteger(), order_key=Text(), payload=JSONB(), is_ours=Boolean()
+    ).c
+    elder = aliased(Update)
+    waits = select(elder.id).where(elder.order_key == new.order_key, elder.state == "queued").exists()
+    is_ours = and_(new.is_ours, not_(waits))
+    values: dict[str, Any] = {
+        "bot_id": literal(bot_id, BigInteger()),
+        "update_id": new.update_id,
+        "order_key": new.order_key,
+        "payload": new.payload,
+        "state": literal("queued", Text()),
+        "due_at": case((is_ours, claimed["due_at"]), else_=func.now()),
+        "claim": case((is_ours, claimed["claim"])),
+        "attempts": case((is_ours, claimed["attempts"]), else_=0),
+    }
+    statement = insert(TABLE).from_select(list(values), select(*values.values()).order_by(new.place))
+    return statement.on_conflict_do_nothing().returning(*TABLE.c)
 
 
 def is_update(update: Any) -> bool:

@@ -1,16 +1,35 @@
 """The one outbox: every message of ours is a row before it is sent, and is changed through its row."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, case, delete, func, literal, select, true, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Executable,
+    ScalarSelect,
+    Table,
+    Text,
+    and_,
+    case,
+    delete,
+    func,
+    literal,
+    not_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.orm import aliased
 
-from shared.db import Tx, notify
+from shared.db import Tx, given, notify
 from shared.markup import Rich, join, utf16_len
 from shared.models import Json, Prompt
-from shared.queues import Queue, settle
+from shared.queues import Queue, claimed_at_birth, hand_over, room_for, settle, task_of
 from shared.steps.conversation import Draft
 
 REPLY, PROMPT, REMINDER, BULK = 0, 1, 2, 3
@@ -25,7 +44,7 @@ _NEW: dict[str, Any] = {"order_key": "chat_id", "first": ("priority",), "poison"
 SENDING = Queue("prompts", Prompt, ("queued",), **_NEW)
 """New messages, in order within each chat."""
 
-REPLIES = Queue("prompts", Prompt, ("queued",), only=(Prompt.priority == REPLY,), **_NEW)
+REPLIES = Queue("replies", Prompt, ("queued",), only=(Prompt.priority == REPLY,), **_NEW)
 """Those of them that somebody waits for; with a loop of their own they find a free hand."""
 
 OVERDUE = Queue(
@@ -48,6 +67,18 @@ NEVER = timedelta(days=36_500)
 
 TEXT_LIMIT, CAPTION_LIMIT = 4096, 1024
 
+TABLE = cast("Table", Prompt.__table__)
+
+
+@dataclass(frozen=True)
+class Post:
+    """New messages for a chat, in order; those that are ``held`` wait for a place (:mod:`shared.places`)."""
+
+    chat_id: int
+    drafts: Sequence[Draft]
+    pending_reply_id: int | None = None
+    held: bool = False
+
 
 async def post(
     tx: Tx,
@@ -58,40 +89,92 @@ async def post(
     dedupe: str | None = None,
     priority: int = PROMPT,
     keyboard: Json | None = None,
-    held: bool = False,
 ) -> list[int]:
     """Queue messages for a chat, in order. With ``dedupe``, a repetition of the same call queues nothing.
 
-    With ``held`` they wait until their step has a place in its chat (:mod:`shared.places`).
     ``keyboard`` is a reply_markup of the Bot API for the messages, where they have no buttons of their own.
     """
-    ids: list[int] = []
-    for number, draft in enumerate(drafts):
-        values: dict[str, Any] = {
-            "chat_id": chat_id,
-            "kind": draft.kind,
-            "state": "held" if held else "queued",
-            "due_at": func.now() + (NEVER if held else timedelta()),
-            "content": draft.content() | ({"reply_markup": keyboard} if keyboard else {}),
-            "priority": priority,
-            "pending_reply_id": pending_reply_id,
-            "dedupe_key": None if dedupe is None else f"{dedupe}:{number}",
-        }
-        statement = insert(Prompt).values(values).on_conflict_do_nothing().returning(Prompt.id)
-        prompt_id = await tx.scalar(statement)
-        if prompt_id is not None:
-            ids.append(prompt_id)
-    if ids:
-        await _lift(tx, chat_id, priority)
-        await notify(tx, SENDING.name)
-    return ids
+    what = Post(chat_id, list(drafts), pending_reply_id)
+    return await post_all(tx, [what], dedupe=dedupe, priority=priority, keyboard=keyboard)
 
 
-async def _lift(tx: Tx, chat_id: int, priority: int) -> None:
+async def post_all(
+    tx: Tx,
+    posts: Sequence[Post],
+    *,
+    dedupe: str | None = None,
+    priority: int = PROMPT,
+    keyboard: Json | None = None,
+) -> list[int]:
+    """As :func:`post`, for many chats in one statement; what this process has room for, it sends itself."""
+    queue = REPLIES if priority == REPLY else SENDING
+    room = room_for(tx, queue)
+    rows: list[Json] = []
+    chats: set[int] = set()
+    for each in posts:
+        for number, draft in enumerate(each.drafts):
+            # The first of a chat; whether others wait there already is seen by the statement.
+            is_ours = room > 0 and not each.held and each.chat_id not in chats
+            room -= is_ours
+            chats.add(each.chat_id)
+            rows.append(
+                {
+                    "place": len(rows),
+                    "chat_id": each.chat_id,
+                    "kind": draft.kind,
+                    "content": draft.content() | ({"reply_markup": keyboard} if keyboard else {}),
+                    "pending_reply_id": each.pending_reply_id,
+                    "dedupe_key": None if dedupe is None else f"{dedupe}:{number}",
+                    "is_held": each.held,
+                    "is_ours": is_ours,
+                }
+            )
+    if not rows:
+        return []
+    made = (await tx.execute(_post_statement(rows, priority, claimed_at_birth(tx, queue)))).all()
+    ours = {row.chat_id for row in made if row.claim is not None}
+    for row in made:
+        if row.claim is not None:
+            columns = row._asdict()
+            task = columns.pop("task")
+            hand_over(tx, queue, Prompt(**columns), task)
+    # Whatever stands behind one of ours is woken when that is sent.
+    if others := sorted({row.chat_id for row in made if row.state == "queued"} - ours):
+        await _lift(tx, others, priority)
+        await notify(tx, queue.name)
+    return [row.id for row in made]
+
+
+def _post_statement(rows: Sequence[Json], priority: int, claimed: Mapping[str, Any]) -> Executable:
+    new = given(
+        rows, place=BigInteger(), chat_id=BigInteger(), kind=Text(), content=JSONB(),
+        pending_reply_id=BigInteger(), dedupe_key=Text(), is_held=Boolean(), is_ours=Boolean(),
+    ).c  # fmt: skip
+    elder = aliased(Prompt)
+    waits = select(elder.id).where(elder.chat_id == new.chat_id, elder.state == "queued").exists()
+    is_ours = and_(new.is_ours, not_(waits))
+    held_until = func.now() + NEVER
+    values: dict[str, Any] = {
+        "chat_id": new.chat_id,
+        "kind": new.kind,
+        "content": new.content,
+        "pending_reply_id": new.pending_reply_id,
+        "dedupe_key": new.dedupe_key,
+        "priority": literal(priority, BigInteger()),
+        "state": case((new.is_held, "held"), else_="queued"),
+        "due_at": case((new.is_held, held_until), (is_ours, claimed["due_at"]), else_=func.now()),
+        "claim": case((is_ours, claimed["claim"])),
+        "attempts": case((is_ours, claimed["attempts"]), else_=0),
+    }
+    statement = insert(TABLE).from_select(list(values), select(*values.values()).order_by(new.place))
+    return statement.on_conflict_do_nothing().returning(*TABLE.c, task_of(Prompt).label("task"))
+
+
+async def _lift(tx: Tx, chat_ids: Sequence[int], priority: int) -> None:
     """Let what waits for a chat go as soon as the newest of its messages: they go in order."""
     slower = (
         select(Prompt.id)
-        .where(Prompt.chat_id == chat_id, Prompt.state == "queued", Prompt.priority > priority)
+        .where(Prompt.chat_id.in_(chat_ids), Prompt.state == "queued", Prompt.priority > priority)
         .with_for_update(skip_locked=True)  # a sender that holds one is about to be done with it
     )
     await tx.execute(
@@ -160,12 +243,12 @@ def _now_unless_in_hand(after_s: float = 0) -> ColumnElement[datetime]:
     return case((Prompt.claim.is_(None), func.now() + timedelta(seconds=after_s)), else_=Prompt.due_at)
 
 
-def _oldest_held(chat_id: int | ScalarSelect[int]) -> ScalarSelect[int]:
+def _oldest_held(chat_id: int) -> ScalarSelect[int]:
     held = Prompt.chat_id == chat_id, Prompt.state == "held"
     return select(Prompt.id).where(*held).order_by(Prompt.id).limit(1).scalar_subquery()
 
 
-async def wake_held(tx: Tx, chat_id: int | ScalarSelect[int]) -> bool:
+async def wake_held(tx: Tx, chat_id: int) -> bool:
     """Let the oldest message that is held back ask for a place at once; False if there is none."""
     # Whoever asks for it just now counts places as they were: its claim ends, and it is asked for again.
     woken = await tx.scalar(
@@ -301,9 +384,10 @@ async def record_sent(tx: Tx, prompt: Prompt, message_id: int) -> None:
 
 async def _free_the_next(tx: Tx, chat_id: int) -> None:
     """Wake the senders if something waited behind a message of a chat."""
-    waits = select(Prompt.id).where(Prompt.chat_id == chat_id, Prompt.state == "queued")
-    if await tx.scalar(waits.limit(1)) is not None:
-        await notify(tx, SENDING.name)
+    waits = select(Prompt.priority).where(Prompt.chat_id == chat_id, Prompt.state == "queued")
+    lane = await tx.scalar(waits.order_by(Prompt.id).limit(1))
+    if lane is not None:
+        await notify(tx, (REPLIES if lane == REPLY else SENDING).name)
 
 
 async def record_unreachable(tx: Tx, prompt: Prompt, reason: str) -> None:
@@ -382,4 +466,5 @@ async def reachable_again(tx: Tx, chat_id: int) -> int:
     count = len(found.all())
     if count:
         await notify(tx, SENDING.name)
+        await notify(tx, REPLIES.name)
     return count

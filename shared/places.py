@@ -5,12 +5,13 @@ messages are held back, and one message says how many steps that concerns. The o
 asks for a place when a step is over, and otherwise once in a while.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import Boolean, ColumnElement, Select, func, select
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Select, func, select
 
 from shared import outbox, texts, transitions
-from shared.db import Database, Tx
+from shared.db import Database, Tx, given
 from shared.markup import render_html
 from shared.models import PendingReply, Prompt
 from shared.queues import Later
@@ -24,10 +25,18 @@ COUNTED = 1000
 """Counting further would cost more than it tells."""
 
 
-async def take(tx: Tx, reply_id: int, chat_id: int, at_once: int) -> bool:
-    """Give a step that is being parked a place in its chat; False if it is to be held back."""
-    call = func.take_place(reply_id, chat_id, at_once, PLACE_S, type_=Boolean)
-    return bool(await tx.scalar(select(call)))
+async def take(tx: Tx, steps: Sequence[tuple[int, int]], at_once: int) -> set[int]:
+    """Give steps (reply id, chat id) that are being parked places in their chats, in this order.
+
+    Those that are not in the answer are to be held back.
+    """
+    if not steps:
+        return set()
+    rows = [{"reply_id": reply_id, "chat_id": chat_id} for reply_id, chat_id in steps]
+    asking = given(rows, reply_id=BigInteger(), chat_id=BigInteger()).c
+    call = func.take_place(asking.reply_id, asking.chat_id, at_once, PLACE_S, type_=Boolean)
+    found = await tx.execute(select(asking.reply_id, call))
+    return {reply_id for reply_id, has_place in found if has_place}
 
 
 async def tell_rest(tx: Tx, chat_id: int) -> None:

@@ -8,6 +8,8 @@ of each key can be taken.
 """
 
 import asyncio
+import contextvars
+import functools
 import random
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -15,11 +17,25 @@ from datetime import timedelta
 from typing import Any, Generic, TypeVar, cast
 
 import structlog
-from sqlalchemy import ColumnElement, CursorResult, case, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CursorResult,
+    Executable,
+    Integer,
+    Interval,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    null,
+    select,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from shared import metrics
-from shared.db import Database, Tx, after_commit
+from shared.db import KEEPERS, Database, Tx, after_commit
 from shared.engine.values import storable
 from shared.errors import AuthorError, ConfigurationError, StepgramError, WorldError
 from shared.health import Pulse
@@ -69,6 +85,21 @@ class Queue(Generic[Row]):
 
 async def claim(tx: Tx, queue: Queue[Row], limit: int, claim_s: float) -> Sequence[Row]:
     """Take up to ``limit`` free rows; they are this holder's for ``claim_s``, longer if it extends that."""
+    return [row for row, _ in await claim_with_tasks(tx, queue, limit, claim_s)]
+
+
+async def claim_with_tasks(
+    tx: Tx, queue: Queue[Row], limit: int, claim_s: float
+) -> Sequence[tuple[Row, str | None]]:
+    """As :func:`claim`, each with the external task behind it: under that stand all log lines of a step."""
+    values = {"most": limit, "claim_for": timedelta(seconds=claim_s)}
+    taken = await tx.execute(_claim_statement(queue), values)
+    return sorted(((row, task) for row, task in taken), key=lambda pair: pair[0].id)
+
+
+@functools.cache
+def _claim_statement(queue: Queue[Any]) -> Executable:
+    """Made once: to build and to look up the same statement costs more than to run it."""
     model = queue.model
     free = [model.state.in_(queue.waiting), model.due_at <= func.now(), *queue.only]
     if queue.order_key is not None:
@@ -87,23 +118,35 @@ async def claim(tx: Tx, queue: Queue[Row], limit: int, claim_s: float) -> Sequen
         select(model.id)
         .where(*free)
         .order_by(*(getattr(model, name) for name in queue.first), model.id)
-        .limit(limit)
+        .limit(bindparam("most", type_=Integer))
         .with_for_update(skip_locked=True)
         .cte("chosen")
     )
-    taken = await tx.scalars(
+    return (
         update(model)
         .where(model.id.in_(select(chosen.c.id)))
         .values(
-            due_at=func.now() + timedelta(seconds=claim_s),
+            due_at=func.now() + bindparam("claim_for", type_=Interval),
             claim=func.gen_random_uuid(),
             attempts=model.attempts + 1,
             # A claim that was never given back: its holder died or stands still.
             lapses=case((model.claim.is_(None), 0), else_=model.lapses + 1),
         )
-        .returning(model)
+        .returning(model, task_of(model))
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
-    return sorted(taken.all(), key=lambda row: row.id)
+
+
+def task_of(model: type[Queued]) -> ColumnElement[Any]:
+    """The external task behind a row, null where there is none."""
+    if model is PendingReply:
+        return PendingReply.__table__.c.external_task_id
+    if not hasattr(model, "pending_reply_id"):
+        return null()
+    # Named by text: within RETURNING a subquery is not correlated with the statement's own table.
+    reply_id = literal_column(f"{model.__tablename__}.pending_reply_id", BigInteger())
+    reply = aliased(PendingReply)
+    return select(reply.external_task_id).where(reply.id == reply_id).scalar_subquery()
 
 
 async def extend(tx: Tx, queue: Queue[Row], rows: Collection[Row], claim_s: float) -> None:
@@ -134,16 +177,31 @@ async def settle(tx: Tx, row: Queued, **values: Any) -> None:
         raise LostClaim(f"{model.__tablename__} {row.id} was taken by another holder")
 
 
-async def tasks_of(tx: Tx, rows: Sequence[Queued]) -> dict[int, str]:
-    """The external tasks behind rows, by row id: under them stand all log lines of a step."""
-    replies = {row.id: reply for row in rows if (reply := getattr(row, "pending_reply_id", None))}
-    known = {row.id: row.external_task_id for row in rows if isinstance(row, PendingReply)}
-    if replies:
-        named = select(PendingReply.id, PendingReply.external_task_id)
-        found = await tx.execute(named.where(PendingReply.id.in_(set(replies.values()))))
-        tasks: dict[int, str] = {reply_id: task for reply_id, task in found.all()}  # noqa: C416 - of rows
-        known |= {row_id: tasks[reply] for row_id, reply in replies.items() if reply in tasks}
-    return known
+def room_for(tx: Tx, queue: Queue[Any]) -> int:
+    """How many rows that this transaction makes its own process may handle: 0 where it has no loop for them.
+
+    Such a row is claimed at its birth (:func:`claimed_at_birth`) and handed over (:func:`hand_over`); a claim
+    in a transaction of its own, a wake-up and a look in the queue are saved. It is a claim like any other: if
+    the process dies, it lapses.
+    """
+    loop: Loop[Any] | None = tx.info.get(KEEPERS, {}).get(queue.name)
+    return loop.room if loop else 0
+
+
+def claimed_at_birth(tx: Tx, queue: Queue[Any]) -> dict[str, Any]:
+    """What a row is to carry that this process keeps for itself."""
+    loop: Loop[Any] | None = tx.info.get(KEEPERS, {}).get(queue.name)
+    return {
+        "due_at": func.now() + timedelta(seconds=loop.claim_s if loop else 0),
+        "claim": func.gen_random_uuid(),
+        "attempts": 1,
+    }
+
+
+def hand_over(tx: Tx, queue: Queue[Row], row: Row, task: str | None) -> None:
+    """Give a row that was claimed at its birth to this process's loop, once it is committed."""
+    loop: Loop[Row] = tx.info[KEEPERS][queue.name]
+    after_commit(tx, lambda: loop.hand(row, task))
 
 
 def pause_s(attempts: int, longest_s: float) -> float:
@@ -173,31 +231,47 @@ class Loop(Generic[Row]):
         self._event = wakeups.subscribe(queue.name)
         self._concurrency = concurrency
         self._poll_s = poll_s
-        self._claim_s = claim_s
+        self.claim_s = claim_s
         self._on_poison = on_poison
         self._pulse = pulse or Pulse(queue.name)
         self._running: dict[asyncio.Task[None], Row] = {}
+        self._is_open = False
+
+    @property
+    def room(self) -> int:
+        """How many more rows it would handle now."""
+        return max(0, self._concurrency - len(self._running)) if self._is_open else 0
+
+    def hand(self, row: Row, task: str | None) -> None:
+        """Handle a row that carries this process's claim already."""
+        self._start(row, task)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until ``stopping``, then finish what is in hand."""
         beating = asyncio.create_task(self._keep_claims())
+        self._is_open = True
+        self._db.keepers[self._queue.name] = self
         try:
             await self._work(stopping)
-            if self._running:
+            self._is_open = False
+            while self._running:
                 await asyncio.wait(self._running)
         finally:
+            self._is_open = False
+            if self._db.keepers.get(self._queue.name) is self:
+                del self._db.keepers[self._queue.name]
             beating.cancel()
             await asyncio.gather(beating, return_exceptions=True)
 
     async def _keep_claims(self) -> None:
         """Extend the claims of what is in hand: a claim can be short and still outlast any handler."""
         while True:
-            await asyncio.sleep(self._claim_s / 3)
+            await asyncio.sleep(self.claim_s / 3)
             if not self._running:
                 continue
             try:
                 async with self._db.begin() as tx:
-                    await extend(tx, self._queue, list(self._running.values()), self._claim_s)
+                    await extend(tx, self._queue, list(self._running.values()), self.claim_s)
             except WorldError as error:
                 log.warning("claims cannot be extended", queue=self._queue.name, error=str(error))
 
@@ -206,7 +280,7 @@ class Loop(Generic[Row]):
         while not stopping.is_set():
             self._pulse.beat()
             self._event.clear()
-            room = self._concurrency - len(self._running)
+            room = max(0, self._concurrency - len(self._running))
             taken = 0
             try:
                 taken = await self._take(room) if room else 0
@@ -220,14 +294,19 @@ class Loop(Generic[Row]):
 
     async def _take(self, room: int) -> int:
         async with self._db.begin() as tx:
-            rows = await claim(tx, self._queue, room, self._claim_s)
-            tasks = await tasks_of(tx, rows)
-        for row in rows:
-            names = {"task": tasks[row.id]} if row.id in tasks else {}
-            task = asyncio.create_task(self._run_one(row, names), name=f"{self._queue.name}-{row.id}")
-            self._running[task] = row
-            task.add_done_callback(self._done)
+            rows = await claim_with_tasks(tx, self._queue, room, self.claim_s)
+        for row, task in rows:
+            self._start(row, task)
         return len(rows)
+
+    def _start(self, row: Row, task: str | None) -> None:
+        names = {"task": task} if task else {}
+        # Its log lines must not carry what the handler that made the row has bound.
+        running = asyncio.create_task(
+            self._run_one(row, names), name=f"{self._queue.name}-{row.id}", context=contextvars.Context()
+        )
+        self._running[running] = row
+        running.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._running.pop(task, None)

@@ -9,17 +9,17 @@ Losing a race is a normal result here, never an error.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared import metrics, outbox, texts
 from shared.db import Tx, notify
 from shared.markup import render_html
 from shared.models import Json, PendingReply
-from shared.queues import Queue, settle
+from shared.queues import Queue, claimed_at_birth, hand_over, room_for, settle
 
 OPEN = ("parked", "posted", "undeliverable")
 """The states in which an answer is accepted: a tap can come before the sender has recorded its message."""
@@ -36,8 +36,9 @@ _NAMES = (
     PendingReply.process_definition_key,
     PendingReply.activity_id,
     PendingReply.topic,
+    PendingReply.chat_id,
 )
-"""What a transition needs to be counted and logged."""
+"""What a transition needs to be counted and logged, and whose place it frees."""
 
 FETCH_SIGNAL = "fetch"
 """Notified after a completion: the next step may be there, also where another engine node made it."""
@@ -100,22 +101,16 @@ async def park_many(tx: Tx, new: Sequence[NewReply], *, lease_due_s: float) -> d
     return {row.external_task_id: row.id for row in made}
 
 
-async def known_tasks(tx: Tx, external_task_ids: Sequence[str]) -> set[str]:
-    """Those of the external tasks that have a row."""
-    statement = select(PendingReply.external_task_id)
-    found = await tx.scalars(statement.where(PendingReply.external_task_id.in_(external_task_ids)))
-    return set(found)
-
-
-async def leases_due(tx: Tx, reply_ids: Sequence[int], earliest_s: float, latest_s: float) -> None:
-    """Renew the leases of open steps at some time between the two, each at another."""
+async def leases_due(tx: Tx, reply_ids: Sequence[int], earliest_s: float, latest_s: float) -> int:
+    """Renew the leases of open steps at some time between the two, each at another; how many were open."""
     due_s = earliest_s + (latest_s - earliest_s) * func.random()
-    await tx.execute(
+    changed = await tx.execute(
         update(PendingReply)
         .where(PendingReply.id.in_(reply_ids), PendingReply.state.in_(OPEN))
         .values(due_at=func.now() + due_s * timedelta(seconds=1))
         .execution_options(synchronize_session=False)
     )
+    return cast("CursorResult[Any]", changed).rowcount
 
 
 async def alone_in_chat(tx: Tx, chat_id: int) -> None:
@@ -172,7 +167,14 @@ async def lock_reply(tx: Tx, reply_id: int) -> PendingReply | None:
 async def _set(
     tx: Tx, reply_id: int, states: Sequence[str], *, event: str | None = None, **values: Any
 ) -> bool:
-    """The one UPDATE of every transition; whether the row was in one of ``states``."""
+    """Make a transition; whether the row was in one of ``states``."""
+    return await _changed(tx, reply_id, states, event=event, **values) is not None
+
+
+async def _changed(
+    tx: Tx, reply_id: int, states: Sequence[str], *, event: str | None = None, **values: Any
+) -> Any:
+    """The one UPDATE of every transition; the row's names, None if it was in none of ``states``."""
     changed: Any = (
         await tx.execute(
             update(PendingReply)
@@ -184,7 +186,7 @@ async def _set(
     ).first()
     if changed is not None and event is not None:
         metrics.step_event(tx, event, changed)
-    return changed is not None
+    return changed
 
 
 async def keep_answers(tx: Tx, reply_id: int, answers: Json) -> bool:
@@ -216,31 +218,37 @@ async def undeliverable(tx: Tx, reply_id: int, *, give_up_after_s: float = 7 * 8
 
 async def answer(tx: Tx, reply_id: int, outcome: Json, by: int | None, by_name: str | None) -> bool:
     """Accept the outcome of a step; False if somebody or something was faster."""
-    accepted = await _set(
-        tx,
-        reply_id,
-        OPEN,
-        event="answered",
-        state="answered",
-        outcome=outcome,
-        answered_by=by,
-        answered_by_name=by_name,
-        answered_at=func.now(),
-        due_at=func.now(),
-        claim=None,
-        attempts=0,
-        dialog_open=False,
+    is_kept = room_for(tx, COMPLETIONS) > 0
+    claimed = claimed_at_birth(tx, COMPLETIONS) if is_kept else {}
+    accepted = await tx.scalar(
+        update(PendingReply)
+        .where(PendingReply.id == reply_id, PendingReply.state.in_(OPEN))
+        .values(
+            {
+                "state": "answered",
+                "outcome": outcome,
+                "answered_by": by,
+                "answered_by_name": by_name,
+                "answered_at": func.now(),
+                "due_at": func.now(),
+                "claim": None,
+                "attempts": 0,
+                "dialog_open": False,
+                **claimed,
+            }
+        )
+        .returning(PendingReply)
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
-    if accepted:
+    if accepted is None:
+        return False
+    metrics.step_event(tx, "answered", accepted)
+    if is_kept:
+        hand_over(tx, COMPLETIONS, accepted, accepted.external_task_id)
+    else:
         await notify(tx, COMPLETIONS.name)
-        await _wake_held(tx, reply_id)
-    return accepted
-
-
-async def _wake_held(tx: Tx, reply_id: int) -> bool:
-    """The step has left its place in its chat: the next one may have it; False if none is held back."""
-    chat_id = select(PendingReply.chat_id).where(PendingReply.id == reply_id).scalar_subquery()
-    return await outbox.wake_held(tx, chat_id)
+    await outbox.wake_held(tx, accepted.chat_id)
+    return True
 
 
 async def give_up(tx: Tx, reply_id: int, reason: str) -> bool:
@@ -268,7 +276,7 @@ async def withdrawn(tx: Tx, reply_id: int, *, answered: bool = False) -> bool:
     An ``answered`` step is withdrawn only by whoever tells the engine its answer: to anybody else a task that
     is gone may as well have been completed a moment ago.
     """
-    changed = await _set(
+    changed = await _changed(
         tx,
         reply_id,
         (*OPEN, "answered") if answered else OPEN,
@@ -278,12 +286,12 @@ async def withdrawn(tx: Tx, reply_id: int, *, answered: bool = False) -> bool:
         claim=None,
         dialog_open=False,
     )
-    if changed:
-        await outbox.retire_all(tx, reply_id, render_html(texts.EXPIRED_NOTE))
-        if not await _wake_held(tx, reply_id):
-            chat_id = await tx.scalar(select(PendingReply.chat_id).where(PendingReply.id == reply_id))
-            await outbox.end_shown(tx, outbox.rest_key(chat_id or 0))
-    return changed
+    if changed is None:
+        return False
+    await outbox.retire_all(tx, reply_id, render_html(texts.EXPIRED_NOTE))
+    if not await outbox.wake_held(tx, changed.chat_id):
+        await outbox.end_shown(tx, outbox.rest_key(changed.chat_id))
+    return True
 
 
 async def note_outcome(tx: Tx, reply: PendingReply, outcome: Json) -> None:
@@ -341,11 +349,6 @@ async def leased(tx: Tx, reply: PendingReply, *, due_s: float) -> None:
         LostClaim: the row moved on meanwhile.
     """
     await settle(tx, reply, due_at=func.now() + timedelta(seconds=due_s))
-
-
-async def lease_due(tx: Tx, reply_id: int, *, due_s: float) -> bool:
-    """Renew the lease of an open step at that time; used where the row is not claimed."""
-    return await _set(tx, reply_id, OPEN, due_at=func.now() + timedelta(seconds=due_s))
 
 
 async def open_in_chat(tx: Tx, chat_id: int) -> Sequence[PendingReply]:

@@ -50,49 +50,59 @@ class Parker:
 
     async def park(self, task: FetchedTask) -> None:
         """Park one task. The same task may come again at any time and meets its row."""
-        with structlog.contextvars.bound_contextvars(task=task.id, activity=task.activity_id):
-            async with self._services.db.begin() as tx:
-                known = await transitions.by_task(tx, task.id)
-                parked = await self._again(tx, known) if known else None
-            try:
-                parked = parked or await self._store(task, await self._read(task))
-            except AuthorError as error:
-                await self._incident(task, str(error))
-                return
-            reply, waits = parked
-            if waits:
-                await self._lease(reply)
+        await self.park_many([task])
 
     async def park_many(self, tasks: Sequence[FetchedTask]) -> None:
         """Park tasks that came together, in few statements; whatever is not plain goes its own way."""
-        async with self._services.db.begin() as tx:
-            known = await transitions.known_tasks(tx, [task.id for task in tasks])
-        new = [task for task in tasks if task.id not in known]
-        steps = await asyncio.gather(*(self._read(task) for task in new), return_exceptions=True)
-        plain = [(task, step) for task, step in zip(new, steps, strict=True) if isinstance(step, Step)]
-        made = await self._store_many(plain) if plain else {}
-        await self._lease_many({task.id: made[task.id] for task, step in plain if _waits(task, step, made)})
-        # Known rows, authors' errors, and a row that another process made a moment ago.
+        read = await asyncio.gather(*(self._read(task) for task in tasks), return_exceptions=True)
+        plain = [(task, step) for task, step in zip(tasks, read, strict=True) if isinstance(step, Step)]
+        made = await self._store(plain) if plain else {}
+        await self._lease({task.id: made[task.id] for task, step in plain if _waits(task, step, made)})
+        # Known rows, authors' errors, and whatever of the world stood in the way of one.
         rest = await asyncio.gather(
-            *(self.park(task) for task in tasks if task.id not in made), return_exceptions=True
+            *(
+                self._park_known(task, step)
+                for task, step in zip(tasks, read, strict=True)
+                if task.id not in made
+            ),
+            return_exceptions=True,
         )
         for failed in rest:
             if isinstance(failed, BaseException):
                 raise failed
 
-    async def _store_many(self, plain: Sequence[tuple[FetchedTask, Step]]) -> dict[str, int]:
+    async def _park_known(self, task: FetchedTask, read: Step | BaseException) -> None:
+        """Park one task that may have a row: what was answered is told the engine again, and not read anew.
+
+        The inputs that would swallow its results are gone by then, so what was read of it may be an error.
+        """
+        with structlog.contextvars.bound_contextvars(task=task.id, activity=task.activity_id):
+            async with self._services.db.begin() as tx:
+                known = await transitions.by_task(tx, task.id)
+                parked = await self._again(tx, known) if known else None
+            if parked is None:
+                if isinstance(read, AuthorError):
+                    await self._incident(task, str(read))
+                    return
+                if isinstance(read, BaseException):
+                    raise read
+                parked = await self._reopen(task, read)
+            reply, waits = parked
+            if waits:
+                await self._lease({task.id: reply.id})
+
+    async def _store(self, plain: Sequence[tuple[FetchedTask, Step]]) -> dict[str, int]:
         """The ids of the rows that were made, by task."""
         async with self._services.db.begin() as tx:
             made = await transitions.park_many(
                 tx, [_new_reply(task, step) for task, step in plain], lease_due_s=UNSURE_LEASE_S
             )
-            # By chat, so that no two processes wait for each other's chats.
-            for task, step in sorted(plain, key=lambda pair: pair[1].chat_id):
-                if task.id in made:
-                    await self._open(tx, made[task.id], step)
+            await self._open(tx, [(made[task.id], step) for task, step in plain if task.id in made])
         return made
 
-    async def _lease_many(self, replies: Mapping[str, int]) -> None:
+    async def _lease(self, replies: Mapping[str, int]) -> None:
+        if not replies:
+            return
         settings = self._services.settings
         lock = self._services.engine.lock
         outcomes = await asyncio.gather(
@@ -174,43 +184,44 @@ class Parker:
         await transitions.complete_again(tx, reply.id)
         return reply, False
 
-    async def _store(self, task: FetchedTask, step: Step) -> tuple[PendingReply, bool]:
-        """The row of the task, and whether it still waits for somebody."""
+    async def _reopen(self, task: FetchedTask, step: Step) -> tuple[PendingReply, bool]:
+        """The row of a task that ended unanswered here and is handed out again, as if it were new."""
         new = _new_reply(task, step)
         async with self._services.db.begin() as tx:
-            reply, made = await transitions.park(tx, new, lease_due_s=UNSURE_LEASE_S)
-            if not made:
+            reply, is_open = await transitions.park(tx, new, lease_due_s=UNSURE_LEASE_S)
+            if not is_open:
                 if again := await self._again(tx, reply):
                     return again
-                if not await transitions.reopen(tx, reply.id, new, lease_due_s=UNSURE_LEASE_S):
-                    return reply, False
-            await self._open(tx, reply.id, step)
-        return reply, not step.asks_nothing
+                is_open = await transitions.reopen(tx, reply.id, new, lease_due_s=UNSURE_LEASE_S)
+            if is_open:
+                await self._open(tx, [(reply.id, step)])
+        return reply, is_open and not step.asks_nothing
 
-    async def _open(self, tx: Tx, reply_id: int, step: Step) -> None:
-        """Queue the first prompts; a notice is answered by being shown."""
+    async def _open(self, tx: Tx, opened: Sequence[tuple[int, Step]]) -> None:
+        """Queue the first prompts of steps; a notice is answered by being shown."""
         at_once = self._services.settings.chat_prompts_at_once
-        has_place = step.asks_nothing or await places.take(tx, reply_id, step.chat_id, at_once)
-        has_dialog = (
-            has_place and bool(step.asks) and await transitions.open_dialog(tx, reply_id, step.chat_id)
-        )
-        sign = conversation.signer(reply_id, step.recipient_id, self._key)
-        drafts = conversation.opening(step, sign, dialog_open=has_dialog)
-        await outbox.post(tx, step.chat_id, drafts, pending_reply_id=reply_id, held=not has_place)
-        if not has_place:
-            await places.tell_rest(tx, step.chat_id)
-        if step.asks_nothing:
-            await transitions.answer(tx, reply_id, conversation.outcome(step, {}, None), None, None)
-
-    async def _lease(self, reply: PendingReply) -> None:
-        settings = self._services.settings
-        held = await self._services.engine.lock(reply.external_task_id, settings.worker_id, settings.lease_s)
-        async with self._services.db.begin() as tx:
-            if held is LockOutcome.HELD:
-                await transitions.lease_due(tx, reply.id, due_s=renewal_s(settings.lease_s))
-            elif held is LockOutcome.GONE:
-                await transitions.withdrawn(tx, reply.id)
-        log.info("parked", reply=reply.id, lease=held.name.lower())
+        # By chat, so that no two processes wait for each other's chats.
+        opened = sorted(opened, key=lambda each: each[1].chat_id)
+        asking = [(reply_id, step.chat_id) for reply_id, step in opened if not step.asks_nothing]
+        placed = await places.take(tx, asking, at_once)
+        posts: list[outbox.Post] = []
+        held_chats: set[int] = set()
+        for reply_id, step in opened:
+            has_place = step.asks_nothing or reply_id in placed
+            has_dialog = (
+                has_place and bool(step.asks) and await transitions.open_dialog(tx, reply_id, step.chat_id)
+            )
+            sign = conversation.signer(reply_id, step.recipient_id, self._key)
+            drafts = conversation.opening(step, sign, dialog_open=has_dialog)
+            posts.append(outbox.Post(step.chat_id, drafts, reply_id, held=not has_place))
+            if not has_place:
+                held_chats.add(step.chat_id)
+        await outbox.post_all(tx, posts)
+        for chat_id in sorted(held_chats):
+            await places.tell_rest(tx, chat_id)
+        for reply_id, step in opened:
+            if step.asks_nothing:
+                await transitions.answer(tx, reply_id, conversation.outcome(step, {}, None), None, None)
 
 
 def _new_reply(task: FetchedTask, step: Step) -> transitions.NewReply:

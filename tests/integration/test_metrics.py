@@ -15,11 +15,11 @@ from shared.db import Database
 from shared.engine.errors import EngineUnavailable
 from shared.engine.rest import Rest, operation_of
 from shared.markup import render_html
-from shared.models import PendingReply, Prompt
-from shared.queues import Later, Loop, settle, tasks_of
+from shared.models import PendingReply
+from shared.queues import Later, Loop, claim_with_tasks, settle
 from shared.steps.conversation import Draft
 from shared.wakeups import Wakeups
-from tests.fakes.rows import a_prompt, a_reply, all_of, an_update, get, new_reply
+from tests.fakes.rows import a_prompt, a_reply, an_update, get, lapse, new_reply
 from tests.fakes.services import settings_with
 from tests.fakes.waiting import running, until
 
@@ -85,15 +85,19 @@ async def test_every_handling_of_a_row_is_measured_by_its_outcome(
         await until(lambda: value("stepgram_queue_handling_seconds_count", **labels) > before, "it counts")
 
 
-async def test_rows_know_the_task_of_their_step(db: Database) -> None:
+async def test_rows_are_claimed_with_the_task_of_their_step(db: Database) -> None:
     reply_id = await a_reply(db)
-    reply = await get(db, PendingReply, reply_id)
+    task = (await get(db, PendingReply, reply_id)).external_task_id
     await a_prompt(db, 1, pending_reply_id=reply_id)
-    await a_prompt(db, 1)
-    prompts = await all_of(db, Prompt)
+    await a_prompt(db, 2)
+    await lapse(db, PendingReply)
     async with db.begin() as tx:
-        assert await tasks_of(tx, [reply]) == {reply_id: reply.external_task_id}
-        assert await tasks_of(tx, prompts) == {prompts[0].id: reply.external_task_id}
+        leases = await claim_with_tasks(tx, transitions.LEASES, 10, 60)
+        prompts = await claim_with_tasks(tx, outbox.SENDING, 10, 60)
+        updates = await claim_with_tasks(tx, inbox.UPDATES, 10, 60)
+    assert [task for _, task in leases] == [task]
+    assert [task for _, task in prompts] == [task, None]
+    assert updates == []
 
 
 def test_an_engine_call_is_named_without_its_ids() -> None:
@@ -209,4 +213,4 @@ async def test_the_figures_do_not_read_all_that_is_parked(db: Database) -> None:
                 f"EXPLAIN (ANALYZE, FORMAT JSON) {compiled}".replace("%%", "%")
             )
             read += sum(rows_read(explained.scalar_one()[0]["Plan"]))
-    assert read <= backlog.OLDEST_STEPS + 100
+    assert read < PARKED / 4

@@ -321,7 +321,7 @@ async def test_a_step_that_is_completed_before_its_lease_is_not_withdrawn(fakes:
     async with fakes.db.begin() as tx:
         await transitions.answer(tx, row.id, {"kind": "complete", "variables": {}}, ANN, "Ann")
     fakes.engine.held[task.id].finish(ActivityEnd.COMPLETED)
-    await Parker(fakes.services, registry.human_topics())._lease(row)
+    await Parker(fakes.services, registry.human_topics())._lease({task.id: row.id})
     assert (await only_reply(fakes)).state == "answered"
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from shared import queues
+from shared import inbox, queues
 from shared.db import Database, Tx, notify
 from shared.errors import AuthorError, ConfigurationError, StepgramError, WorldError
-from shared.models import Chore, Update
+from shared.models import Chore, Json, Update
 from shared.queues import MAX_LAPSES, Later, Loop, LostClaim, Queue, claim, extend, pause_s, settle
 from shared.wakeups import Wakeups
 from tests.fakes.rows import BOT_ID, all_of, an_update, get, lapse
@@ -572,7 +572,7 @@ async def test_a_row_that_was_given_back_between_has_not_killed_anybody(db: Data
 async def test_a_loop_outlives_a_world_that_fails_its_own_work(
     db: Database, wakeups: Wakeups, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failing = {"claim": 2, "extend": 1}
+    failing = {"claim_with_tasks": 2, "extend": 1}
 
     def flaky(name: str) -> Any:
         real = getattr(queues, name)
@@ -598,7 +598,7 @@ async def test_a_loop_outlives_a_world_that_fails_its_own_work(
     monkeypatch.setattr(queues, "pause_s", lambda *_: 0.01)
     async with running(Loop(PLAIN, slow, db, wakeups, claim_s=0.6).run):
         await until(lambda: done, "the row is handled")
-    assert failing == {"claim": 0, "extend": 0}
+    assert failing == {"claim_with_tasks": 0, "extend": 0}
 
 
 async def test_an_error_of_ours_that_is_nobodys_fault_counts_as_unexpected(
@@ -651,3 +651,106 @@ async def test_processes_that_die_at_any_moment_leave_every_row_handled_once(
     for process in processes:
         await process.die()
     assert len(await all_of(db, Chore)) == 60
+
+
+# rows that are handed over at their birth
+
+
+def said(number: int, chat: int = 1) -> Json:
+    """An update of a chat."""
+    return {"update_id": number, "message": {"chat": {"id": chat}}}
+
+
+def handing(db: Database, wakeups: Wakeups, handled: list[int], concurrency: int = 8) -> Loop[Update]:
+    """A loop of the inbox that looks into the queue once a minute."""
+
+    async def handle(row: Update) -> None:
+        handled.append(row.update_id)
+        await finish(db, row)
+
+    return Loop(inbox.UPDATES, handle, db, wakeups, poll_s=60, concurrency=concurrency)
+
+
+async def test_a_row_is_handled_by_the_process_that_makes_it(db: Database, wakeups: Wakeups) -> None:
+    handled: list[int] = []
+    heard: list[str] = []
+    async with running(handing(db, wakeups, handled).run):
+        await until(lambda: inbox.UPDATES.name in db.keepers, "the loop runs")
+        db.on_notified, before = heard.append, db.on_notified
+        async with db.begin() as tx:
+            assert await inbox.store(tx, BOT_ID, [said(1, 1), said(2, 2)]) == 2
+            assert not handled, "nothing is handled before it is committed"
+        await until(lambda: len(handled) == 2, "both are handled")
+        db.on_notified = before
+    assert heard == [], "nobody else needs to look"
+    assert {row.state for row in await all_of(db, Update)} == {"handled"}
+
+
+async def test_a_row_behind_another_of_its_chat_is_not_handed_over(db: Database, wakeups: Wakeups) -> None:
+    await fill(db, ["chat:1"])
+    handled: list[int] = []
+    loop = handing(db, wakeups, handled)
+    db.keepers[inbox.UPDATES.name] = loop
+    loop._is_open = True
+    async with db.begin() as tx:
+        await inbox.store(tx, BOT_ID, [said(7, 1), said(8, 2), said(9, 2)])
+    del db.keepers[inbox.UPDATES.name]
+    await until(lambda: handled, "the first of the other chat is handled")
+    waiting = [
+        row.update_id for row in await all_of(db, Update) if row.claim is None and row.state == "queued"
+    ]
+    assert (handled, waiting) == ([8], [0, 7, 9])
+
+
+async def store_and_fail(db: Database) -> None:
+    async with db.begin() as tx:
+        await inbox.store(tx, BOT_ID, [said(1)])
+        raise ZeroDivisionError
+
+
+async def test_a_row_that_was_rolled_back_is_handed_to_nobody(db: Database, wakeups: Wakeups) -> None:
+    handled: list[int] = []
+    async with running(handing(db, wakeups, handled).run):
+        await until(lambda: inbox.UPDATES.name in db.keepers, "the loop runs")
+        with pytest.raises(ZeroDivisionError):
+            await store_and_fail(db)
+    assert handled == []
+    assert await all_of(db, Update) == []
+
+
+async def test_what_a_process_has_no_room_for_waits_for_any(db: Database, wakeups: Wakeups) -> None:
+    loop = handing(db, wakeups, [], concurrency=2)
+    db.keepers[inbox.UPDATES.name] = loop
+    loop._is_open = True
+    heard: list[str] = []
+    db.on_notified, before = heard.append, db.on_notified
+    async with db.begin() as tx:
+        await inbox.store(tx, BOT_ID, [said(number, number) for number in range(5)])
+    del db.keepers[inbox.UPDATES.name]
+    db.on_notified = before
+    assert heard == [inbox.UPDATES.name]
+    assert sorted(row.update_id for row in await take(db, inbox.UPDATES)) == [2, 3, 4]
+
+
+async def test_a_row_whose_maker_died_is_taken_when_its_claim_lapses(
+    db: Database, wakeups: Wakeups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = handing(db, wakeups, [])
+    loop._is_open = True
+    monkeypatch.setattr(loop, "hand", lambda row, task: None)
+    db.keepers[inbox.UPDATES.name] = loop
+    async with db.begin() as tx:
+        await inbox.store(tx, BOT_ID, [said(1)])
+    del db.keepers[inbox.UPDATES.name]
+    assert await take(db, inbox.UPDATES) == []
+    await lapse(db, Update)
+    (row,) = await take(db, inbox.UPDATES)
+    assert (row.update_id, row.lapses) == (1, 1)
+
+
+async def test_a_loop_that_stops_keeps_nothing(db: Database, wakeups: Wakeups) -> None:
+    loop = handing(db, wakeups, [])
+    async with running(loop.run):
+        await until(lambda: loop.room == 8, "the loop runs")
+    assert loop.room == 0
+    assert inbox.UPDATES.name not in db.keepers

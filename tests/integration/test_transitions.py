@@ -51,10 +51,14 @@ TRANSITIONS: dict[str, tuple[Transition, dict[str, str]]] = {
     ),
     "close dialog": (transitions.close_dialog, {state: state for state in OPEN}),
     "lease due": (
-        lambda tx, reply_id: transitions.lease_due(tx, reply_id, due_s=77),
+        lambda tx, reply_id: _lease_due(tx, reply_id),
         {state: state for state in OPEN},
     ),
 }
+
+
+async def _lease_due(tx: Tx, reply_id: int) -> bool:
+    return await transitions.leases_due(tx, [reply_id], 77, 77) == 1
 
 
 def columns(row: PendingReply) -> dict[str, Any]:
