@@ -74,7 +74,7 @@ async def route(context: Context) -> None:
 
 
 async def _message(context: Context, message: Message) -> None:
-    if message.migrate_to_chat_id is not None:
+    if message.migrate_to_chat_id is not None and message.chat.type == Chat.GROUP:
         await groups.moved(context, message.migrate_to_chat_id)
         return
     if message.chat.type in {Chat.GROUP, Chat.SUPERGROUP}:

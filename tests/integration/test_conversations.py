@@ -35,6 +35,12 @@ async def state(talk: Conversation, reply_id: int) -> str:
     return (await talk.reply(reply_id)).state
 
 
+async def groups_of(talk: Conversation) -> dict[int, bool]:
+    """The groups that the bot is known to be in."""
+    async with talk.db.begin() as tx:
+        return {chat.chat_id: chat.is_member for chat in await people.groups(tx)}
+
+
 # buttons
 
 
@@ -586,9 +592,22 @@ async def test_a_step_moves_with_its_group(talk: Conversation) -> None:
     await talk.turn()
     new_id = moved["migrate_to_chat_id"]
     assert (await talk.reply(reply_id)).chat_id == new_id
-    async with talk.db.begin() as tx:
-        known = {chat.chat_id: chat.is_member for chat in await people.groups(tx)}
-    assert known == {new_id: True}
+    assert await groups_of(talk) == {new_id: True}
+
+
+@pytest.mark.parametrize("place", ["private", "supergroup"])
+async def test_only_a_group_becomes_a_supergroup(talk: Conversation, place: str) -> None:
+    """Telegram says so in a group; anywhere else it would carry a person's steps away."""
+    ann = await talk.telegram.ann()
+    chat_id = ann if place == "private" else await talk.telegram.group(ann, privacy=False)
+    await talk.say(ann, "hi", chat_id)
+    reply_id = await talk.ask(chat_id, SURE)
+    asked, known = await talk.reply(reply_id), await groups_of(talk)
+    for service in ({"migrate_to_chat_id": -1009999999999}, {"migrate_from_chat_id": -9999}):
+        await talk.telegram.send(ann, chat_id, content=service)
+        await talk.turn()
+    assert (await talk.reply(reply_id)).chat_id == asked.chat_id
+    assert await groups_of(talk) == known
 
 
 async def test_what_is_neither_text_nor_file_gets_a_hint_in_private(talk: Conversation) -> None:
