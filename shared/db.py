@@ -27,13 +27,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.types import TypeEngine
 
-from shared.errors import ConfigurationError, WorldError
+from shared.errors import AuthorError, ConfigurationError, WorldError
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +73,10 @@ _NOTIFY = select(func.pg_notify(CHANNEL, func.unnest(bindparam("names", type_=AR
 
 class DatabaseUnavailable(WorldError):
     """The database does not answer, or closed the connection."""
+
+
+class NotStorable(AuthorError):
+    """A value that no column takes, such as a number too large or a NUL; trying again will not help."""
 
 
 def driver_url(url: str) -> str:
@@ -136,6 +140,7 @@ class Database:
 
         Raises:
             DatabaseUnavailable: the database is away; nothing or everything was committed.
+            NotStorable: a value does not fit; nothing was committed.
         """
         try:
             async with self._sessions.begin() as tx:
@@ -152,6 +157,8 @@ class Database:
             raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
         except PoolTimeoutError as error:
             raise DatabaseUnavailable("every connection to the database is in use") from error
+        except DataError as error:
+            raise NotStorable(f"the database does not take a value: {error.orig}") from error
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise DatabaseUnavailable(f"the database connection was lost: {error.orig}") from error

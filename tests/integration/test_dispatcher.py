@@ -8,7 +8,7 @@ import pytest
 from bot import dispatcher
 from bot.context import Context
 from bot.dispatcher import Dispatcher, Poison
-from shared import texts
+from shared import metrics, people, texts
 from shared.db import Database
 from shared.errors import WorldError
 from shared.inbox import UPDATES
@@ -34,6 +34,11 @@ async def take(db: Database) -> Update:
     async with db.begin() as tx:
         (row,) = await claim(tx, UPDATES, 10, 60)
     return row
+
+
+def set_aside() -> float:
+    """The updates that this process has set aside."""
+    return metrics.REGISTRY.get_sample_value("stepgram_rows_set_aside_total", {"queue": "updates"}) or 0
 
 
 async def all_handled(db: Database) -> bool:
@@ -111,6 +116,34 @@ async def test_an_unexpected_error_is_tried_again_and_then_poison(
     async with running(Loop(UPDATES, handle, talk.db, talk.fakes.wakeups, poll_s=0.02).run):
         await until(tried_out, "it is set aside")
     assert tries == UPDATES.max_attempts
+
+
+@pytest.mark.parametrize("name", ["an id", "a text"])
+async def test_a_value_that_the_database_does_not_take_is_poison_at_once(
+    talk: Conversation, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Trying again would only hold up the chat."""
+    tries = 0
+
+    async def meet(context: Context) -> None:
+        nonlocal tries
+        if context.message.text == "bad":
+            tries += 1
+            await people.meet(context.tx, *((10**30, "Ann") if name == "an id" else (1, "A\0nn")))
+
+    monkeypatch.setattr(dispatcher, "route", meet)
+    aside = set_aside()
+    ann = await talk.telegram.ann()
+    await talk.telegram.say(ann, "bad")
+    await talk.telegram.say(ann, "good")
+    await talk.telegram.receive(talk.db)
+    async with running(Dispatcher(talk.fakes.services).loop().run):
+        await until(lambda: all_handled(talk.db), "the queue is empty")
+    bad, good = await all_of(talk.db, Update)
+    assert (bad.state, good.state, tries) == ("poison", "handled", 1)
+    assert (bad.last_error or "").startswith("NotStorable: the database does not take a value: ")
+    assert "Ann" not in (bad.last_error or "")
+    assert set_aside() == aside + 1
 
 
 # one transaction
