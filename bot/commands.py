@@ -51,7 +51,7 @@ def registration(services: Services) -> Part:
 async def command_of(context: Context) -> str | None:
     """The command that a message begins with, if it is for this bot; without slash and bot name."""
     message = context.message
-    first = message.entities[0] if message.entities else None
+    first = message.entities[0] if message.text and message.entities else None
     if first is None or first.type != MessageEntity.BOT_COMMAND or first.offset != 0:
         return None
     name, _, addressee = message.parse_entity(first)[1:].partition("@")

@@ -9,9 +9,10 @@ from telegram.error import TelegramError
 
 from bot import buttons, commands, dialogs, groups, uploads
 from bot.context import Context
+from bot.reading import read
 from shared import inbox, models, texts
 from shared.db import DatabaseUnavailable
-from shared.errors import AuthorError, WorldError
+from shared.errors import WorldError
 from shared.queues import Loop, LostClaim, settle
 from shared.service import Services
 
@@ -20,10 +21,6 @@ log = structlog.get_logger(__name__)
 CONCURRENCY = 16
 
 Handler = Callable[[Context], Awaitable[None]]
-
-
-class Poison(AuthorError):
-    """An update that python-telegram-bot cannot read; it is set aside, and the queue behind it goes on."""
 
 
 class Dispatcher:
@@ -38,10 +35,7 @@ class Dispatcher:
 
     async def handle(self, row: models.Update) -> None:
         """Handle one update."""
-        try:
-            update = Update.de_json(row.payload, self._services.bot)
-        except Exception as error:
-            raise Poison(f"not an update that can be read: {type(error).__name__}: {error}") from error
+        update = read(row.payload, self._services.bot)
         try:
             context = await self._in_transaction(row, update, route)
         except (DatabaseUnavailable, LostClaim):

@@ -89,10 +89,10 @@ def is_update(update: Any) -> bool:
 def order_key(update: Json) -> str:
     """What must be handled one after the other. Telegram keeps order in a chat and among a person's taps."""
     for name in CHAT_UPDATES:
-        if name in update:
-            return f"chat:{_id_in(update[name], 'chat')}"
-    if "callback_query" in update:
-        return f"taps:{_id_in(update['callback_query'], 'from')}"
+        if (chat_id := _id_in(update.get(name), "chat")) is not None:
+            return f"chat:{chat_id}"
+    if (user_id := _id_in(update.get("callback_query"), "from")) is not None:
+        return f"taps:{user_id}"
     return f"update:{update.get('update_id')}"
 
 
