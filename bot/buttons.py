@@ -15,7 +15,9 @@ async def tapped(context: Context) -> None:
     """Somebody tapped a button."""
     user = context.user
     tap = verify(context.query.data, user.id, context.key)
-    if tap is None:
+    if context.query.message is None:  # all our buttons are under messages of ours
+        context.toast(texts.OUTDATED, alert=True)
+    elif tap is None:
         await _refuse_unsigned(context)
     elif tap.pending_reply_id == 0:
         await _menu(context, tap)
@@ -67,7 +69,8 @@ async def _over(context: Context, tap: Tap) -> None:
     reply = await transitions.lock_reply(context.tx, tap.pending_reply_id)
     context.toast(_how_it_ended(reply), alert=True)
     prompt = await _touched(context, reply.id if reply else None)
-    if prompt is not None:
+    # Whoever sends taps with a program of their own may name any message, also one of an open step.
+    if prompt is not None and prompt.pending_reply_id == tap.pending_reply_id:
         await outbox.retire(context.tx, [prompt])
 
 

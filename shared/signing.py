@@ -60,12 +60,12 @@ def sign(pending_reply_id: int, item: str | int, option: str | int, user_id: int
     return data
 
 
-def verify(data: str | None, user_id: int | None, key: bytes) -> Tap | None:
+def verify(data: object, user_id: int | None, key: bytes) -> Tap | None:
     """What ``user_id`` tapped, or None if this is no button that we made for them. Never raises.
 
     A button for anyone is genuine whoever taps it; without a ``user_id`` only such a one is.
     """
-    match = _DATA.fullmatch(data or "")
+    match = _DATA.fullmatch(data) if isinstance(data, str) else None
     if match is None:
         return None
     expected = _mac(match["body"], user_id if match["scope"] == "u" else None, key)

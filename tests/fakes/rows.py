@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import select, text, update
+from sqlalchemy import inspect, select, text, update
 
 from shared import transitions
 from shared.db import Database
@@ -101,3 +101,14 @@ async def lapse(db: Database, model: type[Queued]) -> None:
     """Let every claim and every pause of a table come to its end."""
     async with db.begin() as tx:
         await tx.execute(update(model).values(due_at=text("now() - interval '1 ms'")))
+
+
+async def snapshot(db: Database, *models: type[Base]) -> dict[tuple[str, Any], dict[str, Any]]:
+    """Every column of every row of some tables, by table and primary key."""
+    found: dict[tuple[str, Any], dict[str, Any]] = {}
+    async with db.begin() as tx:
+        for model in models:
+            key = inspect(model).primary_key[0].name
+            for row in (await tx.execute(select(model.__table__))).mappings():
+                found[model.__tablename__, row[key]] = dict(row)
+    return found
