@@ -11,9 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from telegram import Bot, Chat, Update
 
 from shared.errors import AuthorError
-
-KINDS = ("message", "callback_query", "my_chat_member")
-"""The kinds of update that mean something to us."""
+from shared.inbox import KINDS
 
 
 class Poison(AuthorError):

@@ -32,7 +32,7 @@ from shared.telegram.request import new_session
 
 log = structlog.get_logger(__name__)
 
-ALLOWED_UPDATES = ["message", "callback_query", "my_chat_member"]
+ALLOWED_UPDATES = list(inbox.KINDS)
 POLL_S = 25
 PATIENCE = aiohttp.ClientTimeout(sock_connect=10, sock_read=POLL_S + 10)
 TAKEOVER_S = 2.0

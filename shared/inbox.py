@@ -16,6 +16,9 @@ UPDATES = Queue("updates", Update, ("queued",), order_key="order_key", poison="p
 
 TABLE = cast("Table", Update.__table__)
 
+KINDS = ("message", "callback_query", "my_chat_member")
+"""The kinds of update that mean something to us."""
+
 CHAT_UPDATES = (
     "message",
     "edited_message",
@@ -34,8 +37,9 @@ async def store(tx: Tx, bot_id: int, updates: Sequence[Json]) -> int:
     # In Telegram's order: two processes with the same updates do not wait for each other.
     for update in sorted(filter(is_update, updates), key=lambda update: update["update_id"]):
         key = order_key(update)
+        means_something = any(kind in update for kind in KINDS)
         # The first of its key; whether others wait before it is seen by the statement.
-        is_ours = room > 0 and key not in keys
+        is_ours = means_something and room > 0 and key not in keys
         room -= is_ours
         keys.add(key)
         rows.append(
@@ -44,6 +48,8 @@ async def store(tx: Tx, bot_id: int, updates: Sequence[Json]) -> int:
                 "update_id": update["update_id"],
                 "order_key": key,
                 "payload": update,
+                # What means nothing to us waits for nobody.
+                "state": "queued" if means_something else "handled",
                 "is_ours": is_ours,
             }
         )
@@ -54,14 +60,20 @@ async def store(tx: Tx, bot_id: int, updates: Sequence[Json]) -> int:
     for row in made:
         if row.claim is not None:
             hand_over(tx, UPDATES, Update(**row._asdict()), None)
-    if any(row.order_key not in ours for row in made):
+    if any(row.state == "queued" and row.order_key not in ours for row in made):
         await notify(tx, UPDATES.name)
     return len(made)
 
 
 def _store_statement(rows: Sequence[Json], bot_id: int, claimed: Mapping[str, Any]) -> Executable:
     new = given(
-        rows, place=BigInteger(), update_id=BigInteger(), order_key=Text(), payload=JSONB(), is_ours=Boolean()
+        rows,
+        place=BigInteger(),
+        update_id=BigInteger(),
+        order_key=Text(),
+        payload=JSONB(),
+        state=Text(),
+        is_ours=Boolean(),
     ).c
     elder = aliased(Update)
     waits = select(elder.id).where(elder.order_key == new.order_key, elder.state == "queued").exists()
@@ -71,7 +83,7 @@ def _store_statement(rows: Sequence[Json], bot_id: int, claimed: Mapping[str, An
         "update_id": new.update_id,
         "order_key": new.order_key,
         "payload": new.payload,
-        "state": literal("queued", Text()),
+        "state": new.state,
         "due_at": case((is_ours, claimed["due_at"]), else_=func.now()),
         "claim": case((is_ours, claimed["claim"])),
         "attempts": case((is_ours, claimed["attempts"]), else_=0),

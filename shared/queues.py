@@ -340,7 +340,9 @@ class Loop(Generic[Row]):
         )
         values: dict[str, Any] = {"last_error": storable(f"{type(error).__name__}: {error}"[:2000])}
         if queue.poison is not None and final:
-            log.error("set aside", reason=str(error), attempts=row.attempts, exc_info=error)
+            # An author's error says in words what is wrong; of anything else we want to see where.
+            where = None if isinstance(error, AuthorError) else error
+            log.error("set aside", reason=str(error), attempts=row.attempts, exc_info=where)
             values["state"] = queue.poison
         else:
             asked_s = error.retry_after_s if isinstance(error, WorldError) else None
