@@ -9,6 +9,7 @@ from sqlalchemy import inspect, select, text, update
 from shared import transitions
 from shared.db import Database
 from shared.models import Base, PendingReply, Prompt, Queued, Update
+from shared.queues import Queue
 from shared.steps.model import Step
 from shared.transitions import NewReply
 from tests.fakes.steps import read
@@ -101,6 +102,13 @@ async def lapse(db: Database, model: type[Queued]) -> None:
     """Let every claim and every pause of a table come to its end."""
     async with db.begin() as tx:
         await tx.execute(update(model).values(due_at=text("now() - interval '1 ms'")))
+
+
+async def nothing_waits(db: Database, queue: Queue[QueuedRow]) -> bool:
+    """Whether a queue is empty, asked so that it costs the same however long it is."""
+    async with db.begin() as tx:
+        waiting = select(queue.model.id).where(queue.model.state.in_(queue.waiting))
+        return await tx.scalar(waiting.limit(1)) is None
 
 
 async def snapshot(db: Database, *models: type[Base]) -> dict[tuple[str, Any], dict[str, Any]]:

@@ -17,7 +17,7 @@ from shared import inbox, transitions
 from shared.models import Chat, Json, PendingReply, Prompt, Update
 from shared.signing import derive_key, sign
 from tests.fakes.conversation import Conversation, variables
-from tests.fakes.rows import all_of, snapshot
+from tests.fakes.rows import all_of, nothing_waits, snapshot
 from tests.fakes.services import TOKEN, Fakes
 from tests.fakes.telegram import Telegram
 from tests.fakes.waiting import running, until
@@ -60,11 +60,8 @@ async def deliver(talk: Conversation, *updates: Json) -> None:
     async with talk.db.begin() as tx:
         await inbox.store(tx, talk.telegram.bot_id, updates)
 
-    async def nothing_waits() -> bool:
-        return not await all_of(talk.db, Update, Update.state == "queued")
-
     async with running(Dispatcher(talk.fakes.services).loop().run):
-        await until(nothing_waits, "every tap is handled", 100)
+        await until(lambda: nothing_waits(talk.db, inbox.UPDATES), "every tap is handled", 100)
 
 
 async def data_of(talk: Conversation, chat_id: int, caption: str = "Yes") -> tuple[str, int]:
