@@ -167,9 +167,10 @@ async def test_of_ten_thousand_bad_updates_none_changes_anything_and_every_answe
 
 
 def test_the_bad_updates_are_of_every_kind_and_of_every_part_of_a_message() -> None:
-    made, again = (BadUpdates(SEED, [5], [-5], ["u.1.a0..AAAAAAAAAAAAAAAA"]).make(COUNT) for _ in range(2))
+    makers = [BadUpdates(SEED, [5], [-5], ["u.1.a0..AAAAAAAAAAAAAAAA"]) for _ in range(2)]
+    made, again = makers[0].make(COUNT), makers[1].make(100)
     assert {kind.value for kind in UpdateType} <= {name for each in made for name in each}
     messages = [each["message"] for each in made if isinstance(each.get("message"), dict)]
     parts = {"from" if name == "from_user" else name for name in MESSAGE_ATTRIBUTES}
     assert parts <= {name for each in messages for name in each}
-    assert json.dumps(made) == json.dumps(again)
+    assert json.dumps(made[:100]) == json.dumps(again)
