@@ -528,16 +528,17 @@ async def test_a_stop_finishes_what_is_in_hand_and_takes_no_more(db: Database, w
 
 async def test_a_loop_outlives_a_database_that_is_away(db: Database, wakeups: Wakeups) -> None:
     handler = Handler(db)
+    await an_update(db, due_at=text("now() + interval '1 hour'"))
     async with running(Loop(PLAIN, handler, db, wakeups, poll_s=0.05).run):
         await asyncio.sleep(0.05)
-        async with db.begin() as tx:
+        async with db.begin() as tx:  # the only connection that lives on
+            await tx.execute(text("UPDATE updates SET due_at = now()"))
             await tx.execute(
                 text(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
             )
-        await an_update(db)
         await until(lambda: handler.seen, "the row is taken by a new connection")
 
 
