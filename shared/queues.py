@@ -338,6 +338,7 @@ class Loop(Generic[Row]):
         final = isinstance(error, AuthorError | DiedOften) or (
             not world and row.attempts >= queue.max_attempts
         )
+        wait_s = self._poll_s
         values: dict[str, Any] = {"last_error": storable(f"{type(error).__name__}: {error}"[:2000])}
         if queue.poison is not None and final:
             # An author's error says in words what is wrong; of anything else we want to see where.
@@ -349,8 +350,6 @@ class Loop(Generic[Row]):
             wait_s = pause_s(row.attempts, queue.longest_pause_s) if asked_s is None else asked_s
             values["due_at"] = func.now() + timedelta(seconds=wait_s)
             values["attempts"] = row.attempts - 1 if isinstance(error, Later) else row.attempts
-            if wait_s < self._poll_s:  # a denied message is due in milliseconds, long before the next poll
-                asyncio.get_running_loop().call_later(wait_s + 0.01, self._event.set)
             if isinstance(error, WorldError):
                 level = log.debug if isinstance(error, Later) else log.warning
                 level("again later", error=str(error), again_in_s=round(wait_s, 2))
@@ -364,6 +363,8 @@ class Loop(Generic[Row]):
                 if "state" in values and self._on_poison is not None:
                     await self._on_poison(tx, row, str(error))
                 await settle(tx, row, **values)
+            if wait_s < self._poll_s:  # a denied message is due in milliseconds, long before the next poll
+                asyncio.get_running_loop().call_later(wait_s + 0.01, self._event.set)
         except LostClaim:
             log.info("claim lost while failing")
         except WorldError as second:

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from shared import outbox, places, transitions
-from shared.db import Tx
+from shared.db import NotStorable, Tx
 from shared.engine.bpmn import ActivityInfo
 from shared.engine.errors import NotFound, TaskGone
 from shared.engine.task_records import FetchedTask, LockOutcome
@@ -56,7 +56,10 @@ class Parker:
         """Park tasks that came together, in few statements; whatever is not plain goes its own way."""
         read = await asyncio.gather(*(self._read(task) for task in tasks), return_exceptions=True)
         plain = [(task, step) for task, step in zip(tasks, read, strict=True) if isinstance(step, Step)]
-        made = await self._store(plain) if plain else {}
+        try:
+            made = await self._store(plain) if plain else {}
+        except NotStorable:
+            made = {}  # a value of one of them; alone, each shows which
         await self._lease({task.id: made[task.id] for task, step in plain if _waits(task, step, made)})
         # Known rows, authors' errors, and whatever of the world stood in the way of one.
         rest = await asyncio.gather(
@@ -80,14 +83,11 @@ class Parker:
             async with self._services.db.begin() as tx:
                 known = await transitions.by_task(tx, task.id)
                 parked = await self._again(tx, known) if known else None
-            if parked is None:
-                if isinstance(read, AuthorError):
-                    await self._incident(task, str(read))
-                    return
-                if isinstance(read, BaseException):
-                    raise read
-                parked = await self._reopen(task, read)
-            reply, waits = parked
+            try:
+                reply, waits = parked or await self._reopen(task, read)
+            except AuthorError as error:
+                await self._incident(task, str(error))
+                return
             if waits:
                 await self._lease({task.id: reply.id})
 
@@ -184,8 +184,10 @@ class Parker:
         await transitions.complete_again(tx, reply.id)
         return reply, False
 
-    async def _reopen(self, task: FetchedTask, step: Step) -> tuple[PendingReply, bool]:
+    async def _reopen(self, task: FetchedTask, step: Step | BaseException) -> tuple[PendingReply, bool]:
         """The row of a task that ended unanswered here and is handed out again, as if it were new."""
+        if isinstance(step, BaseException):
+            raise step
         new = _new_reply(task, step)
         async with self._services.db.begin() as tx:
             reply, is_open = await transitions.park(tx, new, lease_due_s=UNSURE_LEASE_S)

@@ -1,6 +1,7 @@
 """Parking: from a fetched task to a row, its prompts and its lease, however often the task comes."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -373,6 +374,14 @@ async def test_one_bad_step_among_many_is_its_authors_alone(fakes: Fakes) -> Non
     await park_many(fakes, good, bad)
     assert (await only_reply(fakes)).external_task_id == good.id
     assert fakes.engine.held[bad.id].retries == 0
+
+
+async def test_one_value_that_no_column_takes_among_many_is_one_steps_alone(fakes: Fakes) -> None:
+    """An engine on another database may have what Postgres has not, such as a NUL."""
+    good, odd = fakes.engine.give(SURE), fakes.engine.give(SURE)
+    await park_many(fakes, good, replace(odd, business_key="a\0b"))
+    assert (await only_reply(fakes)).external_task_id == good.id
+    assert fakes.engine.held[odd.id].retries == 0
 
 
 async def test_a_task_that_came_before_meets_its_row_among_many(fakes: Fakes) -> None:
