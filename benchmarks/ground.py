@@ -97,11 +97,20 @@ class Ground:
         await self.engine.deploy(key, {f"{key}.bpmn": process(key, nodes)})
         return key
 
-    async def forget(self, key: str) -> None:
-        """Take a process and all its instances out of the engine."""
+    def _http(self) -> httpx.AsyncClient:
         env = self.stack.env
         login = httpx.BasicAuth(env["ENGINE_USERNAME"], env["ENGINE_PASSWORD"])
-        async with httpx.AsyncClient(base_url=env["ENGINE_URL"], auth=login, timeout=120) as http:
+        return httpx.AsyncClient(base_url=env["ENGINE_URL"], auth=login, timeout=120)
+
+    async def suspend(self, key: str, *, suspended: bool = True) -> None:
+        """Suspend a process with all its instances, so that nobody fetches their tasks, or let it go on."""
+        body = {"processDefinitionKey": key, "suspended": suspended, "includeProcessInstances": True}
+        async with self._http() as http:
+            (await http.put("/process-definition/suspended", json=body)).raise_for_status()
+
+    async def forget(self, key: str) -> None:
+        """Take a process and all its instances out of the engine."""
+        async with self._http() as http:
             ids = await self.rows("engine", "SELECT id_ FROM act_re_procdef WHERE key_ = %s", key)
             for (definition_id,) in ids:
                 params = {"cascade": "true", "skipCustomListeners": "true", "skipIoMappings": "true"}

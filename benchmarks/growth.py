@@ -25,7 +25,7 @@ IDLE_S = 10.0
 FETCHES = 15
 PROCESSES = {"worker_p5": "workers", "bot_p5": "bot"}
 QUIET = {"SWEEP_INTERVAL_S": "86400"}
-"""The sweep compares all rows with all tasks, so it grows with them; it has a measure of its own."""
+"""The sweep compares all rows with all tasks, so it grows with them by its nature; it is left out."""
 
 
 @dataclass(frozen=True)
