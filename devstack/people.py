@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import httpx
 
-from devstack.waiting import look_until
+from devstack.waiting import POLL_S, look_until
 
 PATIENCE_S = 20.0
 
@@ -38,12 +38,14 @@ class Wait:
 class Town:
     """A sandbox by its control API: makes people and groups, looks at calls, makes faults.
 
-    `waits` holds what its people have waited for, in the order in which they saw it.
+    `waits` holds what its people have waited for, in the order in which they saw it. They look at a chat
+    `looks_every_s` while they wait.
     """
 
     def __init__(self, url: str, on_tap: OnTap | None = None) -> None:
         self.url = url
         self.on_tap = on_tap
+        self.looks_every_s = POLL_S
         self.waits: list[Wait] = []
         # A proxy that is configured for the world does not lead to this machine, and nothing here is TLS.
         self.http = httpx.AsyncClient(base_url=url, timeout=40, trust_env=False, verify=False)  # noqa: S501
@@ -195,7 +197,7 @@ class Person:
                     return message
             return None
 
-        messages = await look_until(wanted, self.chat, patience_s)
+        messages = await look_until(wanted, self.chat, patience_s, self.town.looks_every_s)
         found = wanted(messages)
         if found is None:
             shown = "\n".join(f"  {describe(message)}" for message in messages[-8:])
@@ -218,7 +220,7 @@ class Person:
             now = as_it_is(messages)
             return now is None or fits(now)
 
-        messages = await look_until(is_done, self.chat, patience_s)
+        messages = await look_until(is_done, self.chat, patience_s, self.town.looks_every_s)
         now = as_it_is(messages)
         if now is not None and not fits(now):
             raise Unexpected(f"{self.name} waited for a change of: {describe(now)}")

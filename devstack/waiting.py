@@ -12,7 +12,10 @@ Found = TypeVar("Found")
 
 
 async def look_until(
-    fits: Callable[[Found], object], look: Callable[[], Awaitable[Found]], patience_s: float
+    fits: Callable[[Found], object],
+    look: Callable[[], Awaitable[Found]],
+    patience_s: float,
+    every_s: float = POLL_S,
 ) -> Found:
     """Look again and again until what is found fits or the patience is over; give what was found last."""
     give_up = time.monotonic() + patience_s
@@ -20,7 +23,7 @@ async def look_until(
         found = await look()
         if fits(found) or time.monotonic() > give_up:
             return found
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(every_s)
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from devstack.sandbox.serve import serving
@@ -22,7 +22,8 @@ class Gateway:
     """Passes requests on, but the next ones meet `faults`: a status, its headers.
 
     `swallow` says of how many paths that end so the engine's answer is lost: what was asked is done, and
-    nobody is told.
+    nobody is told. What is `said` is the answer to the next request of a path that ends so, in the engine's
+    manner: a status and a body.
     """
 
     url: str = ""
@@ -30,10 +31,23 @@ class Gateway:
     seen: list[tuple[float, str, int]] = field(default_factory=list)
     swallow: dict[str, int] = field(default_factory=dict)
     swallowed: int = 0
+    said: list[tuple[str, int, dict[str, str]]] = field(default_factory=list)
 
     def fail(self, *statuses: int, **headers: str) -> None:
         """Let the next requests go wrong."""
         self.faults += [(status, {k.replace("_", "-"): v for k, v in headers.items()}) for status in statuses]
+
+    def say(self, path: str, status: int, **body: str) -> None:
+        """Answer the next request of a path that ends so in the engine's place."""
+        self.said.append((path, status, body))
+
+    def says(self, path: str) -> Response | None:
+        """The answer that is said to this path."""
+        for at, (end, status, body) in enumerate(self.said):
+            if path.endswith(end):
+                del self.said[at]
+                return JSONResponse(body, status)
+        return None
 
     def takes(self, path: str) -> bool:
         """Whether this answer is to be swallowed."""
@@ -63,6 +77,8 @@ async def a_gateway(engine_url: str) -> AsyncIterator[Gateway]:
                 if status == CUT:
                     request.state.hang_up()
                 return HTMLResponse("<html>the gateway says no</html>", status or 502, headers)
+            if (said := gateway.says(request.url.path)) is not None:
+                return said
             headers = {k: v for k, v in request.headers.items() if k in {"authorization", "content-type"}}
             url = f"{engine_url}/{request.path_params['path']}"
             answer = await engine.request(
