@@ -122,7 +122,8 @@ class Completer:
         """400: what the task says of itself decides whether to wait, to lock it, or to give up."""
         task = await self._engine.external_task(reply.external_task_id)
         why = refusal(task, self._worker_id, datetime.now(UTC))
-        if why is Refusal.SUSPENDED:
+        # A lock that meets the suspension leaves the task active in a suspended instance.
+        if why is Refusal.SUSPENDED or error.is_suspension:
             raise Later("the process is suspended", retry_after_s=SUSPENDED_PAUSE_S)
         if why in {Refusal.UNLOCKED, Refusal.UNSEEN}:
             settings = self._services.settings

@@ -5,6 +5,9 @@ from shared.errors import AuthorError, StepgramError, WorldError
 FAULTS_BEFORE_GIVING_UP = 4
 """How often the engine may fail (:class:`EngineFault`) at one request before an operator has to look."""
 
+_SUSPENDED = "ENGINE-03043 "
+"""How the engine begins to say that something is suspended, whatever type it gives that."""
+
 
 class EngineError(StepgramError):
     """The engine did not do what it was asked."""
@@ -47,6 +50,11 @@ class EngineRejected(EngineError):
         super().__init__(message)
         self.status = status
         self.type = type_
+
+    @property
+    def is_suspension(self) -> bool:
+        """Whether it is refused because its instance or definition is suspended."""
+        return str(self).startswith(_SUSPENDED)
 
 
 class NotFound(EngineError):

@@ -262,6 +262,21 @@ async def test_a_suspension_that_ends_right_after_its_refusal_is_no_incident(fak
     assert await state(fakes, reply_id) == "completed"
 
 
+async def test_a_suspension_that_the_task_does_not_tell_of_is_waited_for(fakes: Fakes) -> None:
+    """A lock that meets the suspension leaves the task active in a suspended instance."""
+    _, reply_id = await answered(fakes)
+    told = EngineRejected(
+        "ENGINE-03043 Execution with id 'e' is suspended.", status=400, type_="RestException"
+    )
+    for _ in range(3):
+        fakes.engine.fail("complete", told)
+        with pytest.raises(Later, match="suspended"):
+            await tell(fakes)
+    assert await state(fakes, reply_id) == "answered"
+    await tell(fakes)
+    assert await state(fakes, reply_id) == "completed"
+
+
 async def test_a_lock_that_was_lost_is_taken_again(fakes: Fakes) -> None:
     task_id, reply_id = await answered(fakes)
     fakes.engine.held[task_id].worker_id = None
