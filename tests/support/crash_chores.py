@@ -135,6 +135,21 @@ async def swept_task(stage: Stage) -> None:
     decided(stage)
 
 
+async def asked_again(stage: Stage) -> None:
+    """A task is leased and its row says that it was taken back: it is handed out and asked again."""
+    await stage.start()
+    await stage.sees("Shall we?", buttons=[YES])
+    await stage.lane.until_at_rest()
+    await stage.lane.rows(
+        "UPDATE pending_replies SET state = 'withdrawn', closed_at = now() WHERE process_instance_id = %s",
+        stage.instance,
+    )
+    stage.arm()
+    await _sweep(stage)
+    await stage.taps("Shall we?", YES)
+    decided(stage)
+
+
 async def _sweep(stage: Stage) -> None:
     query = "UPDATE chores SET due_at = now() WHERE name = 'sweep'"
     await stage.lane.rows(query)

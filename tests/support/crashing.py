@@ -17,17 +17,18 @@ import os
 import runpy
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
-import httpx
+import aiohttp
 from botocore.client import BaseClient
 from botocore.loaders import JSONFileLoader
 from sqlalchemy import Connection, Engine, Executable, event
+from yarl import URL
 
 from shared.db import Database, Tx
 from shared.engine.rest import operation_of
@@ -39,6 +40,9 @@ from workers import registry
 
 POLLS = ("POST /external-task/fetchAndLock", "getUpdates")
 """Calls that are made all the time; one that brings nothing is no point."""
+
+ALIKE = {"replies": "prompts"}
+"""Either queue may take a reply that waits."""
 
 EMPTY = (b"[]", b'{"ok":true,"result":[]}')
 SELDOM = 3
@@ -138,7 +142,10 @@ def _place(frame: FrameType) -> str:
     lines = transactions_of(code)
     if len(lines) > 1:
         name += f"#{1 + max(at for at, line in enumerate(lines) if line <= frame.f_lineno)}"
-    return f"{name} {frame.f_locals['self']._queue.name}" if code is Loop._take.__code__ else name
+    if code is not Loop._take.__code__:
+        return name
+    queue = frame.f_locals["self"]._queue.name
+    return f"{name} {ALIKE.get(queue, queue)}"
 
 
 @cache
@@ -150,27 +157,28 @@ def transactions_of(code: CodeType) -> list[int]:
 
 
 def _wrap_http(points: Points) -> None:
-    send = httpx.AsyncClient.send
+    request: Callable[..., Awaitable[aiohttp.ClientResponse]] = aiohttp.ClientSession._request
     engine_url, telegram_url = os.environ["ENGINE_URL"], os.environ["TELEGRAM_API_URL"]
 
-    def name_of(request: httpx.Request) -> tuple[str, str] | None:
-        url = str(request.url)
-        if url.startswith(telegram_url):
-            return "telegram", "file" if "/file/bot" in url else request.url.path.rpartition("/")[2]
-        if url.startswith(engine_url):
-            path = request.url.path.removeprefix(httpx.URL(engine_url).path.rstrip("/"))
-            asked = next((f"?{name}" for name in request.url.params if request.method == "GET"), "")
-            return "engine", operation_of(request.method, path) + asked
+    def name_of(method: str, url: URL, asked: Iterable[str]) -> tuple[str, str] | None:
+        if str(url).startswith(telegram_url):
+            return "telegram", "file" if "/file/bot" in url.path else url.path.rpartition("/")[2]
+        if str(url).startswith(engine_url):
+            path = url.path.removeprefix(URL(engine_url).path.rstrip("/"))
+            first = next((f"?{name}" for name in asked if method == "GET"), "")
+            return "engine", operation_of(method, path) + first
         return None
 
-    async def send_noted(self: httpx.AsyncClient, request: httpx.Request, **options: Any) -> httpx.Response:
-        response = await send(self, request, **options)
-        named = name_of(request)
-        if named and not (named[1] in POLLS and response.content in EMPTY):
+    async def request_noted(
+        self: aiohttp.ClientSession, method: str, url: str | URL, **options: Any
+    ) -> aiohttp.ClientResponse:
+        response = await request(self, method, url, **options)
+        named = name_of(method, URL(url), options.get("params") or ())
+        if named and not (named[1] in POLLS and await response.read() in EMPTY):
             points.passed(" ".join(named))
         return response
 
-    httpx.AsyncClient.send = send_noted  # type: ignore[method-assign]
+    aiohttp.ClientSession._request = request_noted  # type: ignore[assignment, method-assign]
 
 
 def _wrap_bucket(points: Points) -> None:
@@ -197,7 +205,7 @@ class Supervisor:
             importlib.import_module(f"{kind}.__main__")
             del sys.modules[f"{kind}.__main__"]  # it is to run, not to be imported
         # What else the libraries load when they are used for the first time.
-        for module in ("h11", "httpcore", "anyio._backends._asyncio"):
+        for module in ("h11", "anyio._backends._asyncio"):
             importlib.import_module(module)
         registry.load()
         JSONFileLoader.load_file = cache(JSONFileLoader.load_file)  # type: ignore[method-assign]
