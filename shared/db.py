@@ -59,12 +59,13 @@ AT_ONCE_POOL = 2
 """Connections of one process for statements that must not wait for a transaction to end."""
 
 PING_AFTER_S = 1.0
+LATER_S = 0.15
 
 SESSION_OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=60000 -c lock_timeout=20000"
 """A process that stands still loses its locks, and nobody waits for one for ever."""
 
 
-_AFTER, _NOTIFIED, KEEPERS = "after commit", "notified", "keepers"
+_AFTER, _NOTIFIED, _LATER, KEEPERS = "after commit", "notified", "notified later", "keepers"
 """What a transaction knows beside its statements."""
 
 _NOTIFY = select(func.pg_notify(CHANNEL, func.unnest(bindparam("names", type_=ARRAY(Text)))))
@@ -151,6 +152,8 @@ class Database:
                     await tx.execute(_NOTIFY, {"names": names})
             for name in names:
                 self.on_notified(name)
+            for name in tx.info.get(_LATER, ()):
+                asyncio.get_running_loop().call_later(LATER_S, self.on_notified, name)
             for act in tx.info.get(_AFTER, ()):
                 act()
         except (OperationalError, InterfaceError) as error:
@@ -252,6 +255,14 @@ def after_commit(tx: Tx, act: Callable[[], None]) -> None:
 async def notify(tx: Tx, name: str) -> None:
     """Wake whoever waits for ``name``, in every process, when this transaction commits."""
     tx.info.setdefault(_NOTIFIED, set()).add(name)
+
+
+def notify_later(tx: Tx, name: str) -> None:
+    """Wake who waits for ``name`` in this process, a moment after this transaction is committed.
+
+    For what may wait until whoever waits for something was served: nobody else is woken, their polls find it.
+    """
+    tx.info.setdefault(_LATER, set()).add(name)
 
 
 def given(rows: Sequence[Mapping[str, Any]], **types: TypeEngine[Any]) -> TableValuedAlias:

@@ -26,10 +26,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import aliased
 
-from shared.db import Tx, given, notify
+from shared.db import Tx, given, notify, notify_later
 from shared.markup import Rich, join, utf16_len
 from shared.models import Json, Prompt
-from shared.queues import Queue, claimed_at_birth, hand_over, room_for, settle, task_of
+from shared.queues import Queue, claimed_at_birth, hand_over, room_for, settle, settled_as, task_of
 from shared.steps.conversation import Draft
 
 REPLY, PROMPT, REMINDER, BULK = 0, 1, 2, 3
@@ -324,7 +324,7 @@ async def retire(tx: Tx, prompts: Sequence[Prompt], note: Rich | None = None) ->
             .values(state=wanted, **values)
             .execution_options(synchronize_session=False)
         )
-    await notify(tx, CHANGES.name)
+    notify_later(tx, CHANGES.name)
 
 
 async def retire_all(tx: Tx, pending_reply_id: int, note: Rich | None = None) -> None:
@@ -408,8 +408,9 @@ async def record_changed(tx: Tx, prompt: Prompt) -> None:
     """
     done = "sent" if prompt.state == "editing" else "retired"
     as_asked = and_(Prompt.state == prompt.state, Prompt.content == prompt.content)
-    await settle(tx, prompt, state=case((as_asked, done), else_=Prompt.state), due_at=func.now())
-    await notify(tx, CHANGES.name)
+    state = case((as_asked, done), else_=Prompt.state)
+    if await settled_as(tx, prompt, state=state, due_at=func.now()) != done:
+        await notify(tx, CHANGES.name)
 
 
 async def of_reply(tx: Tx, pending_reply_id: int, *, items: Sequence[str] | None = None) -> Sequence[Prompt]:

@@ -20,10 +20,10 @@ import structlog
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    CursorResult,
     Executable,
     Integer,
     Interval,
+    Table,
     bindparam,
     case,
     func,
@@ -166,15 +166,22 @@ async def settle(tx: Tx, row: Queued, **values: Any) -> None:
     Raises:
         LostClaim: the claim lapsed and another holder took the row.
     """
-    model = type(row)
+    await settled_as(tx, row, **values)
+
+
+async def settled_as(tx: Tx, row: Queued, **values: Any) -> str:
+    """As :func:`settle`; the state that the row has now."""
+    table = type(row).__table__.c
     statement = (
-        update(model)
-        .where(model.id == row.id, model.claim == row.claim)
+        update(cast("Table", type(row).__table__))
+        .where(table.id == row.id, table.claim == row.claim)
         .values({"claim": None, "attempts": 0, "last_error": None, **values})
-        .execution_options(synchronize_session=False)
+        .returning(table.state)
     )
-    if cast("CursorResult[Any]", await tx.execute(statement)).rowcount != 1:
-        raise LostClaim(f"{model.__tablename__} {row.id} was taken by another holder")
+    state = await tx.scalar(statement)
+    if state is None:
+        raise LostClaim(f"{type(row).__tablename__} {row.id} was taken by another holder")
+    return str(state)
 
 
 def room_for(tx: Tx, queue: Queue[Any]) -> int:

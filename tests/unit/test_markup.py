@@ -1,6 +1,7 @@
 """Untrusted text becomes text and entities: nothing tappable, nothing lost, nothing that Telegram refuses."""
 
 import random
+import re
 import time
 from collections.abc import Callable
 
@@ -21,6 +22,7 @@ from shared.markup import (
     truncate,
     utf16_len,
 )
+from shared.markup import html as layout
 
 JOINER = "\u2060"
 FORMATS = {
@@ -313,6 +315,32 @@ def _cost_s(html: str) -> float:
         assert_sendable(rich)
         split(rich)
     return time.process_time() - began
+
+
+def test_a_text_without_markup_is_laid_out_as_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most texts are, so they go a short way; it must lead to the same place."""
+    dice = random.Random(20261127)
+    pieces = [
+        "word",
+        " ",
+        " ",
+        "@someone",
+        "/start",
+        "a.com",
+        "#tag",
+        "é",
+        "😀",
+        "\u00a0",
+        "\t",
+        "\n",
+        "x",
+        "1.",
+        "-",
+    ]
+    texts = ["".join(dice.choices(pieces, k=dice.randint(1, 12))) for _ in range(300)]
+    short = [render_html(text, live=live) for text in texts for live in (False, True)]
+    monkeypatch.setattr(layout, "_PLAIN", re.compile("(?!)"))
+    assert short == [render_html(text, live=live) for text in texts for live in (False, True)]
 
 
 def test_control_and_direction_overrides_are_gone_and_letters_stay() -> None:
