@@ -36,11 +36,6 @@ class Product:
     def __init__(self, stack: Stack, settings: Mapping[str, str] | None = None) -> None:
         self.stack = stack
         self._settings = dict(settings or {})
-        self._left_out: set[str] = set()
-
-    def leave_out(self, *names: str) -> None:
-        """Do not pass these variables of our own environment on to what is started from now on."""
-        self._left_out |= set(names)
 
     @property
     def env(self) -> dict[str, str]:
@@ -48,11 +43,7 @@ class Product:
 
         What the shell says about the product is left out: that may lead to a database which is not ours.
         """
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not _is_setting(name) and name not in self._left_out
-        }
+        inherited = {name: value for name, value in os.environ.items() if not _is_setting(name)}
         own = {"PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
         return {**inherited, **self.stack.env, **own, **self._settings}
 

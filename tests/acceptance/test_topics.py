@@ -136,10 +136,7 @@ async def test_a_worker_serves_automated_topics_alone(world: World, tmp_path: Pa
 
 async def test_analysing_a_large_export_keeps_the_worker_small(world: World) -> None:
     limit_bytes = 150_000_000
-    await world.start("bot1")
-    # Its own memory counts, not that of the tool which measures coverage.
-    world.product.leave_out("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
-    await world.start("worker1")
+    await world.start("worker1", "bot1")
     ada = await greeted(world)
     storage = Storage.from_settings(world.settings())
     plan = ExportPlan(size_bytes=int(os.environ.get("EXPORT_BYTES", "60_000_000")))
