@@ -147,15 +147,11 @@ class Database:
             async with self._sessions.begin() as tx:
                 tx.info[KEEPERS] = self.keepers
                 yield tx
-                names = sorted(tx.info.get(_NOTIFIED, ()))
-                if names:
+                if not tx.in_transaction():
+                    return  # rolled back by its user
+                if names := sorted(tx.info.get(_NOTIFIED, ())):
                     await tx.execute(_NOTIFY, {"names": names})
-            for name in names:
-                self.on_notified(name)
-            for name in tx.info.get(_LATER, ()):
-                asyncio.get_running_loop().call_later(LATER_S, self.on_notified, name)
-            for act in tx.info.get(_AFTER, ()):
-                act()
+            self._committed(tx, names)
         except (OperationalError, InterfaceError) as error:
             raise DatabaseUnavailable(f"the database does not answer: {error.orig}") from error
         except PoolTimeoutError as error:
@@ -166,6 +162,14 @@ class Database:
             if error.connection_invalidated:
                 raise DatabaseUnavailable(f"the database connection was lost: {error.orig}") from error
             raise
+
+    def _committed(self, tx: Tx, names: Sequence[str]) -> None:
+        for name in names:
+            self.on_notified(name)
+        for name in tx.info.get(_LATER, ()):
+            asyncio.get_running_loop().call_later(LATER_S, self.on_notified, name)
+        for act in tx.info.get(_AFTER, ()):
+            act()
 
     async def at_once(self, statement: Executable) -> Sequence[Row[Any]]:
         """The rows of one statement that commits itself, over connections that no transaction can occupy.

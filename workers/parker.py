@@ -116,10 +116,10 @@ class Parker:
             for reply_id, outcome in locked:
                 if outcome is LockOutcome.GONE:
                     await transitions.withdrawn(tx, reply_id)
-        log.info("parked", replies=len(replies), leases=len(held))
-        for outcome in outcomes:
+        for (task_id, reply_id), outcome in zip(replies.items(), outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 raise outcome  # its row is due soon, and then its lease is taken
+            log.info("parked", task=task_id, reply=reply_id, lease=outcome.name.lower())
 
     async def _read(self, task: FetchedTask) -> Step:
         info = await self._services.definitions.activity(task.process_definition_id, task.activity_id)

@@ -166,6 +166,7 @@ async def test_the_health_pages_tell_the_truth_and_bad_requests_cost_nothing(wor
         await world.start("bot0", settings={**bots["bot0"], **own})
         ada = await greeted(world)
         instance = await world.start_process("chain", telegram_user_id=ada.user_id)
+        await world.until_state("posted")  # a tap that overtakes the record of its prompt leaves that out
         await ada.tap("Yes")
         await world.until_ended(instance)
         await world.until_tidy()
