@@ -29,7 +29,7 @@ demo: $(STAMP) ## the main job end to end, on real parts: prints the conversatio
 run: $(STAMP) ## the same stack for you: open the printed page, or give BOT_TOKEN of a real bot
 	@$(BIN)/python -m devstack.run
 
-# Two processes, each with a stack of its own: half of the time is spent in waiting for processes to start and die.
+# Two processes, each with a stack of its own: while one waits for what starts and dies, the other works.
 SIDE_BY_SIDE := -n 2 --dist loadscope --no-loadscope-reorder
 test: $(STAMP) ## every test, with branch coverage
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report=term:skip-covered $(ARGS)

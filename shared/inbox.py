@@ -1,15 +1,14 @@
 """The durable inbox: an update is a row before it is acknowledged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
-from sqlalchemy import BigInteger, Boolean, Executable, Table, Text, and_, case, func, literal, not_, select
+from sqlalchemy import BigInteger, Boolean, Executable, Table, Text, literal, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
-from sqlalchemy.orm import aliased
 
 from shared.db import Tx, given, notify
 from shared.models import Json, Update
-from shared.queues import Queue, claimed_at_birth, hand_over, room_for
+from shared.queues import Queue, birth, hand_over, kept
 
 UPDATES = Queue("updates", Update, ("queued",), order_key="order_key", poison="poison", max_attempts=5)
 """Stored updates; a chat's messages in order, a person's taps in order, everything else side by side."""
@@ -31,41 +30,36 @@ CHAT_UPDATES = (
 
 async def store(tx: Tx, bot_id: int, updates: Sequence[Json]) -> int:
     """Store what Telegram delivered, each once; the number that were new."""
-    room = room_for(tx, UPDATES)
-    rows: list[Json] = []
-    keys: set[str] = set()
     # In Telegram's order: two processes with the same updates do not wait for each other.
-    for update in sorted(filter(is_update, updates), key=lambda update: update["update_id"]):
-        key = order_key(update)
-        means_something = any(kind in update for kind in KINDS)
-        # The first of its key; whether others wait before it is seen by the statement.
-        is_ours = means_something and room > 0 and key not in keys
-        room -= is_ours
-        keys.add(key)
-        rows.append(
-            {
-                "place": len(rows),
-                "update_id": update["update_id"],
-                "order_key": key,
-                "payload": update,
-                # What means nothing to us waits for nobody.
-                "state": "queued" if means_something else "handled",
-                "is_ours": is_ours,
-            }
-        )
+    stored = sorted(filter(is_update, updates), key=lambda update: update["update_id"])
+    # What means nothing to us waits for nobody.
+    means = [any(kind in update for kind in KINDS) for update in stored]
+    keys = [order_key(update) for update in stored]
+    ours = kept(tx, UPDATES, (key if meant else None for key, meant in zip(keys, means, strict=True)))
+    rows = [
+        {
+            "place": place,
+            "update_id": update["update_id"],
+            "order_key": keys[place],
+            "payload": update,
+            "state": "queued" if means[place] else "handled",
+            "is_ours": ours[place],
+        }
+        for place, update in enumerate(stored)
+    ]
     if not rows:
         return 0
-    made = (await tx.execute(_store_statement(rows, bot_id, claimed_at_birth(tx, UPDATES)))).all()
-    ours = {row.order_key for row in made if row.claim is not None}
+    made = (await tx.execute(_store_statement(tx, rows, bot_id))).all()
+    handed = {row.order_key for row in made if row.claim is not None}
     for row in made:
         if row.claim is not None:
             hand_over(tx, UPDATES, Update(**row._asdict()), None)
-    if any(row.state == "queued" and row.order_key not in ours for row in made):
+    if any(row.state == "queued" and row.order_key not in handed for row in made):
         await notify(tx, UPDATES.name)
     return len(made)
 
 
-def _store_statement(rows: Sequence[Json], bot_id: int, claimed: Mapping[str, Any]) -> Executable:
+def _store_statement(tx: Tx, rows: Sequence[Json], bot_id: int) -> Executable:
     new = given(
         rows,
         place=BigInteger(),
@@ -75,18 +69,13 @@ def _store_statement(rows: Sequence[Json], bot_id: int, claimed: Mapping[str, An
         state=Text(),
         is_ours=Boolean(),
     ).c
-    elder = aliased(Update)
-    waits = select(elder.id).where(elder.order_key == new.order_key, elder.state == "queued").exists()
-    is_ours = and_(new.is_ours, not_(waits))
     values: dict[str, Any] = {
         "bot_id": literal(bot_id, BigInteger()),
         "update_id": new.update_id,
         "order_key": new.order_key,
         "payload": new.payload,
         "state": new.state,
-        "due_at": case((is_ours, claimed["due_at"]), else_=func.now()),
-        "claim": case((is_ours, claimed["claim"])),
-        "attempts": case((is_ours, claimed["attempts"]), else_=0),
+        **birth(tx, UPDATES, new.is_ours, new.order_key),
     }
     statement = insert(TABLE).from_select(list(values), select(*values.values()).order_by(new.place))
     return statement.on_conflict_do_nothing().returning(*TABLE.c)

@@ -1,6 +1,6 @@
 """The one outbox: every message of ours is a row before it is sent, and is changed through its row."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -18,18 +18,16 @@ from sqlalchemy import (
     delete,
     func,
     literal,
-    not_,
     select,
     true,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB, insert
-from sqlalchemy.orm import aliased
 
 from shared.db import Tx, given, notify, notify_later
 from shared.markup import Rich, join, utf16_len
 from shared.models import Json, Prompt
-from shared.queues import Queue, claimed_at_birth, hand_over, room_for, settle, settled_as, task_of
+from shared.queues import Queue, birth, hand_over, kept, settle, settled_as, task_of
 from shared.steps.conversation import Draft
 
 REPLY, PROMPT, REMINDER, BULK = 0, 1, 2, 3
@@ -108,52 +106,43 @@ async def post_all(
 ) -> list[int]:
     """As :func:`post`, for many chats in one statement; what this process has room for, it sends itself."""
     queue = REPLIES if priority == REPLY else SENDING
-    room = room_for(tx, queue)
-    rows: list[Json] = []
-    chats: set[int] = set()
-    for each in posts:
-        for number, draft in enumerate(each.drafts):
-            # The first of a chat; whether others wait there already is seen by the statement.
-            is_ours = room > 0 and not each.held and each.chat_id not in chats
-            room -= is_ours
-            chats.add(each.chat_id)
-            rows.append(
-                {
-                    "place": len(rows),
-                    "chat_id": each.chat_id,
-                    "kind": draft.kind,
-                    "content": draft.content() | ({"reply_markup": keyboard} if keyboard else {}),
-                    "pending_reply_id": each.pending_reply_id,
-                    "dedupe_key": None if dedupe is None else f"{dedupe}:{number}",
-                    "is_held": each.held,
-                    "is_ours": is_ours,
-                }
-            )
+    drafts = [(each, number, draft) for each in posts for number, draft in enumerate(each.drafts)]
+    ours = kept(tx, queue, (None if each.held else each.chat_id for each, _, _ in drafts))
+    rows = [
+        {
+            "place": place,
+            "chat_id": each.chat_id,
+            "kind": draft.kind,
+            "content": draft.content() | ({"reply_markup": keyboard} if keyboard else {}),
+            "pending_reply_id": each.pending_reply_id,
+            "dedupe_key": None if dedupe is None else f"{dedupe}:{number}",
+            "is_held": each.held,
+            "is_ours": ours[place],
+        }
+        for place, (each, number, draft) in enumerate(drafts)
+    ]
     if not rows:
         return []
-    made = (await tx.execute(_post_statement(rows, priority, claimed_at_birth(tx, queue)))).all()
-    ours = {row.chat_id for row in made if row.claim is not None}
+    made = (await tx.execute(_post_statement(tx, rows, priority, queue))).all()
+    handed = {row.chat_id for row in made if row.claim is not None}
     for row in made:
         if row.claim is not None:
             columns = row._asdict()
             task = columns.pop("task")
             hand_over(tx, queue, Prompt(**columns), task)
     # Whatever stands behind one of ours is woken when that is sent.
-    if others := sorted({row.chat_id for row in made if row.state == "queued"} - ours):
+    if others := sorted({row.chat_id for row in made if row.state == "queued"} - handed):
         await _lift(tx, others, priority)
         await notify(tx, queue.name)
     return [row.id for row in made]
 
 
-def _post_statement(rows: Sequence[Json], priority: int, claimed: Mapping[str, Any]) -> Executable:
+def _post_statement(tx: Tx, rows: Sequence[Json], priority: int, queue: Queue[Prompt]) -> Executable:
     new = given(
         rows, place=BigInteger(), chat_id=BigInteger(), kind=Text(), content=JSONB(),
         pending_reply_id=BigInteger(), dedupe_key=Text(), is_held=Boolean(), is_ours=Boolean(),
     ).c  # fmt: skip
-    elder = aliased(Prompt)
-    waits = select(elder.id).where(elder.chat_id == new.chat_id, elder.state == "queued").exists()
-    is_ours = and_(new.is_ours, not_(waits))
-    held_until = func.now() + NEVER
+    born = birth(tx, queue, new.is_ours, new.chat_id)
     values: dict[str, Any] = {
         "chat_id": new.chat_id,
         "kind": new.kind,
@@ -162,9 +151,8 @@ def _post_statement(rows: Sequence[Json], priority: int, claimed: Mapping[str, A
         "dedupe_key": new.dedupe_key,
         "priority": literal(priority, BigInteger()),
         "state": case((new.is_held, "held"), else_="queued"),
-        "due_at": case((new.is_held, held_until), (is_ours, claimed["due_at"]), else_=func.now()),
-        "claim": case((is_ours, claimed["claim"])),
-        "attempts": case((is_ours, claimed["attempts"]), else_=0),
+        **born,
+        "due_at": case((new.is_held, func.now() + NEVER), else_=born["due_at"]),
     }
     statement = insert(TABLE).from_select(list(values), select(*values.values()).order_by(new.place))
     return statement.on_conflict_do_nothing().returning(*TABLE.c, task_of(Prompt).label("task"))

@@ -11,7 +11,7 @@ import asyncio
 import contextvars
 import functools
 import random
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, TypeVar, cast
@@ -24,10 +24,12 @@ from sqlalchemy import (
     Integer,
     Interval,
     Table,
+    and_,
     bindparam,
     case,
     func,
     literal_column,
+    not_,
     null,
     select,
     update,
@@ -202,6 +204,33 @@ def claimed_at_birth(tx: Tx, queue: Queue[Any]) -> dict[str, Any]:
         "due_at": func.now() + timedelta(seconds=loop.claim_s if loop else 0),
         "claim": func.gen_random_uuid(),
         "attempts": 1,
+    }
+
+
+def kept(tx: Tx, queue: Queue[Any], keys: Iterable[Any]) -> list[bool]:
+    """Which new rows this process keeps: the first of each key, as many as it has room for; never None's."""
+    room, seen, ours = room_for(tx, queue), {None}, []
+    for key in keys:
+        ours.append(room > 0 and key not in seen)
+        room -= ours[-1]
+        seen.add(key)
+    return ours
+
+
+def birth(
+    tx: Tx, queue: Queue[Any], is_kept: ColumnElement[bool], key: ColumnElement[Any]
+) -> dict[str, ColumnElement[Any]]:
+    """What new rows of an INSERT … SELECT carry: a claim if kept, unless an elder of their key waits."""
+    elder = aliased(queue.model)
+    waits = select(elder.id).where(
+        getattr(elder, str(queue.order_key)) == key, elder.state.in_(queue.waiting)
+    )
+    is_ours = and_(is_kept, not_(waits.exists()))
+    claimed = claimed_at_birth(tx, queue)
+    return {
+        "due_at": case((is_ours, claimed["due_at"]), else_=func.now()),
+        "claim": case((is_ours, claimed["claim"])),
+        "attempts": case((is_ours, claimed["attempts"]), else_=0),
     }
 
 

@@ -108,7 +108,7 @@ class TelegramFiles:
             self._session = new_session()
         timeout = aiohttp.ClientTimeout(sock_connect=10, sock_read=30)
         try:
-            async with self._session.get(path, timeout=timeout) as response:
+            async with self._session.get(path, timeout=timeout, allow_redirects=False) as response:
                 if response.status in {400, 404}:
                     raise FileGone("Telegram no longer gives this file")
                 if response.status != 200:
