@@ -4,9 +4,11 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+import psutil
 
 from devstack.errors import PartError
 from devstack.parts.engine import EngineName
@@ -30,12 +32,19 @@ QUICK_STOP = {"POLL_S": "1"}
 """A worker ends with its pending poll, so short polls end it soon."""
 
 
+Spawn = Callable[[list[str], Mapping[str, str], Path], psutil.Process]
+"""Starts a command line with an environment and a log, as devstack.processes.spawn does."""
+
+
 class Product:
     """Migrates, deploys, and runs worker and bot processes against a stack."""
 
-    def __init__(self, stack: Stack, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, stack: Stack, settings: Mapping[str, str] | None = None, *, spawn: Spawn = spawn
+    ) -> None:
         self.stack = stack
         self._settings = dict(settings or {})
+        self._spawn = spawn
 
     @property
     def env(self) -> dict[str, str]:
@@ -46,6 +55,11 @@ class Product:
         inherited = {name: value for name, value in os.environ.items() if not _is_setting(name)}
         own = {"PYTHONPATH": str(CHECKOUT), "PYTHONUNBUFFERED": "1"}
         return {**inherited, **self.stack.env, **own, **self._settings}
+
+    @property
+    def mark(self) -> str:
+        """Give the -X option of the processes: Python takes any, so ps shows whose process it is."""
+        return f"stack={self.stack.state.folder}"
 
     async def command(self, *arguments: str) -> str:
         """Run `stepgram ARGUMENTS` to its end and give what it printed. Raises PartError when it fails."""
@@ -96,15 +110,14 @@ class Product:
         """Start a process without waiting for it; the size of its log before."""
         log = self.stack.state.log_file(name)
         since = len(log.read_text()) if log.exists() else 0
-        mark = f"stack={self.stack.state.folder}"  # Python takes any -X, so ps shows whose process it is
-        argv = [sys.executable, "-X", mark, "-m", module, *arguments]
-        process = spawn(argv, {**self.env, **(settings or {})}, log)
+        argv = [sys.executable, "-X", self.mark, "-m", module, *arguments]
+        process = self._spawn(argv, {**self.env, **(settings or {})}, log)
         self.stack.state.record(
             ProcessRecord(
                 part=name,
                 pid=process.pid,
                 created=process.create_time(),
-                marker=mark,
+                marker=self.mark,
                 stop_signal=signal.SIGTERM,
                 needs=["engine", "postgres", "s3", "telegram"],
             )

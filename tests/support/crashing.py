@@ -10,11 +10,8 @@ are wrapped here, from outside, before the real entry point runs.
 """
 
 import asyncio
-import gc
-import importlib
 import linecache
 import os
-import runpy
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -26,17 +23,15 @@ from typing import Any
 
 import aiohttp
 from botocore.client import BaseClient
-from botocore.loaders import JSONFileLoader
 from sqlalchemy import Connection, Engine, Executable, event
 from yarl import URL
 
 from shared.db import Database, Tx
 from shared.engine.rest import operation_of
 from shared.queues import Loop
-from shared.settings import load_settings
 from shared.storage import Storage
 from shared.wakeups import Wakeups
-from workers import registry
+from tests.support.preloaded import preload, run_as_main
 
 POLLS = ("POST /external-task/fetchAndLock", "getUpdates")
 """Calls that are made all the time; one that brings nothing is no point."""
@@ -201,16 +196,7 @@ class Supervisor:
         self._kinds = kinds
         self._children: dict[int, str] = {}
         self._stopping = False
-        for kind in kinds:
-            importlib.import_module(f"{kind}.__main__")
-            del sys.modules[f"{kind}.__main__"]  # it is to run, not to be imported
-        # What else the libraries load when they are used for the first time.
-        for module in ("h11", "anyio._backends._asyncio"):
-            importlib.import_module(module)
-        registry.load()
-        JSONFileLoader.load_file = cache(JSONFileLoader.load_file)  # type: ignore[method-assign]
-        Storage.from_settings(load_settings())
-        gc.freeze()
+        preload(kinds)
 
     def run(self) -> int:
         """Run until told to stop, or until one ends by itself; the exit code."""
@@ -238,12 +224,8 @@ class Supervisor:
             self._children[pid] = kind
             return
         self._children.clear()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
         install(Points(Path(os.environ["CRASH_AT"]), Path(os.environ["CRASH_LOG"])))
-        sys.argv = [kind]
-        runpy.run_module(kind, run_name="__main__", alter_sys=True)
-        sys.exit()
+        run_as_main(kind)
 
     def _stop(self, *_: object) -> None:
         self._stopping = True

@@ -11,7 +11,8 @@ import httpx
 import psycopg
 
 from devstack.people import Town, Unexpected
-from devstack.product import CHECKOUT, Product
+from devstack.processes import spawn
+from devstack.product import CHECKOUT, Product, Spawn
 from devstack.sandbox.serve import RunningSandbox, running_sandbox
 from devstack.stack import Stack, create_database
 from shared.engine.client import EngineClient
@@ -209,7 +210,9 @@ def _module(name: str) -> str:
 
 
 @asynccontextmanager
-async def a_world(stack: Stack, template: str, number: int | str) -> AsyncIterator[World]:
+async def a_world(
+    stack: Stack, template: str, number: int | str, *, spawn: Spawn = spawn
+) -> AsyncIterator[World]:
     """Make a world on a running stack; ends its processes whatever happens."""
     database_url = await create_database(stack, f"world_{number}", template)
     async with running_sandbox() as sandbox, Town(sandbox.url) as town:
@@ -219,7 +222,7 @@ async def a_world(stack: Stack, template: str, number: int | str) -> AsyncIterat
             "BOT_TOKEN": sandbox.token,
             **QUICK,
         }
-        product = Product(stack, settings)
+        product = Product(stack, settings, spawn=spawn)
         async with EngineClient.from_settings(settings_of(product.env)) as engine:
             world = World(stack, sandbox, town, engine, product, database_url)
             try:

@@ -2,15 +2,17 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import create_engine
 
 import migrations
+from devstack.product import Product
 from devstack.stack import Stack, create_database
 from shared.db import driver_url
+from tests.support.preloaded import Preloaded, preloaded
 from tests.support.world import World, a_world
 
 _numbers = itertools.count(1)
@@ -31,17 +33,25 @@ async def world_template(stack: Stack) -> str:
     return "world_template"
 
 
+@pytest.fixture(scope="session")
+def starter(stack: Stack) -> Iterator[Preloaded]:
+    """What starts the processes of worlds; `make demo` and the chaos run start them as a user does."""
+    anything = {"BOT_TOKEN": "1:unused", "DATABASE_URL": "postgresql://unused"}
+    with preloaded(Product(stack, anything)) as made:
+        yield made
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def world(stack: Stack, world_template: str) -> AsyncIterator[World]:
+async def world(stack: Stack, world_template: str, starter: Preloaded) -> AsyncIterator[World]:
     """A world with Camunda, in which nothing of ours runs yet."""
-    async with a_world(stack, world_template, next(_numbers)) as made:
+    async with a_world(stack, world_template, next(_numbers), spawn=starter.spawn) as made:
         yield made
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def shared_world(stack: Stack, world_template: str) -> AsyncIterator[World]:
+async def shared_world(stack: Stack, world_template: str, starter: Preloaded) -> AsyncIterator[World]:
     """A world for all tests of a module; each of them has people and instances of its own."""
-    async with a_world(stack, world_template, next(_numbers)) as made:
+    async with a_world(stack, world_template, next(_numbers), spawn=starter.spawn) as made:
         yield made
 
 
@@ -53,7 +63,7 @@ def any_stack(request: pytest.FixtureRequest) -> Stack:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def any_world(any_stack: Stack, world_template: str) -> AsyncIterator[World]:
+async def any_world(any_stack: Stack, world_template: str, starter: Preloaded) -> AsyncIterator[World]:
     """A world on each engine in turn."""
-    async with a_world(any_stack, world_template, next(_numbers)) as made:
+    async with a_world(any_stack, world_template, next(_numbers), spawn=starter.spawn) as made:
         yield made
