@@ -8,6 +8,7 @@ from telegram import Message, User
 from bot.context import ASK_TIMEOUT_S, Context
 from shared import outbox, texts, transitions
 from shared.db import Tx
+from shared.errors import StepgramError
 from shared.markup import escape_value, render_html
 from shared.models import Json, PendingReply
 from shared.service import Services
@@ -16,6 +17,10 @@ from shared.steps import conversation
 from shared.steps.conversation import Draft, Sign
 from shared.steps.fields import InvalidAnswer, read_answer
 from shared.steps.model import Step
+
+
+class WhichQuestion(StepgramError):
+    """A reply to a copy of a question that several steps have asked in the same words."""
 
 
 @dataclass
@@ -140,15 +145,19 @@ async def may_answer(context: Context, dialog: Dialog, user: User) -> bool:
 
 
 async def target(context: Context) -> tuple[Dialog | None, int | None]:
-    """The step that a message answers, and the question: what it replies to, else the one open dialog."""
+    """The step that a message answers, and the question: what it replies to, else the one open dialog.
+
+    Raises:
+        WhichQuestion: it replies to what several steps may have asked.
+    """
     message = context.message
     if message.reply_to_message is not None:
         prompt = await outbox.by_message(context.tx, context.chat_id, message.reply_to_message.message_id)
         item = str(prompt.content.get("item") or "") if prompt else ""
         if prompt and prompt.pending_reply_id is not None and item.startswith("q"):
             return await open_dialog(context, prompt.pending_reply_id), int(item[1:])
-        if prompt is None and not context.is_private:
-            return await _behind_unknown_copy(context, message.reply_to_message)
+        if prompt is None and (asked := await _asked_by_copy(context, message.reply_to_message)):
+            return await _behind_copy(context, message.reply_to_message, asked)
     if not context.is_private:
         return None, None
     reply_id = await transitions.dialog_of_chat(context.tx, context.chat_id)
@@ -156,18 +165,22 @@ async def target(context: Context) -> tuple[Dialog | None, int | None]:
     return dialog, None if dialog is None else dialog.next_ask
 
 
-async def _behind_unknown_copy(context: Context, replied: Message) -> tuple[Dialog | None, int | None]:
-    """A reply to a message of ours that no row knows: a copy of the one question that waits in this group."""
-    if replied.from_user is None or replied.from_user.id != context.services.settings.bot_id:
-        return None, None
-    waiting = [
-        each for each in await transitions.open_in_chat(context.tx, context.chat_id) if each.dialog_open
-    ]
-    if len(waiting) != 1:
-        return None, None
-    await outbox.adopt(context.tx, context.chat_id, replied.message_id, waiting[0].id)
-    dialog = await open_dialog(context, waiting[0].id)
-    return dialog, None if dialog is None else dialog.next_ask
+async def _asked_by_copy(context: Context, replied: Message) -> set[tuple[int, str]]:
+    """What a message of ours that no row knows may have asked: its words say of what it is a copy."""
+    is_ours = replied.from_user is not None and replied.from_user.id == context.services.settings.bot_id
+    if not is_ours or not replied.text:
+        return set()
+    return await outbox.questions_that_say(context.tx, context.chat_id, replied.text)
+
+
+async def _behind_copy(
+    context: Context, replied: Message, asked: set[tuple[int, str]]
+) -> tuple[Dialog | None, int | None]:
+    if len(asked) > 1:
+        raise WhichQuestion
+    ((reply_id, item),) = asked
+    await outbox.adopt(context.tx, context.chat_id, replied.message_id, reply_id)
+    return await open_dialog(context, reply_id), int(item[1:])
 
 
 async def text_received(context: Context, text: str) -> None:

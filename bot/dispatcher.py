@@ -81,12 +81,20 @@ async def _message(context: Context, message: Message) -> None:
         await commands.run(context, command)
     elif message.chat_shared is not None:
         await groups.picked(context, message.chat_shared.chat_id)
-    elif message.document is not None or uploads.looks_like_a_file(message):
-        await uploads.received(context)
-    elif message.text is not None:
-        await dialogs.text_received(context, message.text)
+    elif message.text is not None or message.document is not None or uploads.looks_like_a_file(message):
+        await _answer(context, message)
     elif context.is_private and _is_said_by_a_person(message):
         await context.say(texts.SEND_SOMETHING_ELSE)
+
+
+async def _answer(context: Context, message: Message) -> None:
+    try:
+        if message.text is not None:
+            await dialogs.text_received(context, message.text)
+        else:
+            await uploads.received(context)
+    except dialogs.WhichQuestion:
+        await context.say(texts.WHICH_QUESTION)
 
 
 def _is_said_by_a_person(message: Message) -> bool:

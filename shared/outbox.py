@@ -18,6 +18,7 @@ from sqlalchemy import (
     delete,
     func,
     literal,
+    or_,
     select,
     true,
     update,
@@ -419,6 +420,26 @@ async def by_message(tx: Tx, chat_id: int, message_id: int) -> Prompt | None:
     """The message of ours that a reply or a tap refers to."""
     found = await tx.scalar(select(Prompt).where(Prompt.chat_id == chat_id, Prompt.message_id == message_id))
     return found if isinstance(found, Prompt) else None
+
+
+async def questions_that_say(tx: Tx, chat_id: int, words: str) -> set[tuple[int, str]]:
+    """The questions of a chat that were asked in these words: the ids of their steps, and their items."""
+    said = Prompt.content["text"].astext
+    found = await tx.execute(
+        select(Prompt.pending_reply_id, Prompt.content["item"].astext)
+        .where(
+            Prompt.chat_id == chat_id,
+            Prompt.pending_reply_id.is_not(None),
+            Prompt.content["item"].astext.startswith("q"),
+            # Under a question that was answered stands a line that says so.
+            or_(
+                func.btrim(said, " \n") == words.strip(),
+                said.startswith(words.strip() + "\n\n", autoescape=True),
+            ),
+        )
+        .limit(50)
+    )
+    return {(reply_id, item) for reply_id, item in found}
 
 
 async def adopt(tx: Tx, chat_id: int, message_id: int, pending_reply_id: int | None) -> None:

@@ -566,6 +566,59 @@ async def test_a_reply_to_a_copy_of_a_groups_question_whose_answer_was_lost_coun
     assert variables(row) == {"form_a": "one"}
 
 
+async def unknown_copy(talk: Conversation, chat_id: int, label: str) -> tuple[int, Json]:
+    """A question in a chat that was accepted twice; the step, and the copy that no row knows."""
+    with_label = {"form_a.required": "true", "form_a.label": label}
+    await talk.telegram.fault("lost_answer", "sendMessage")
+    with pytest.raises(Exception, match="does not answer"):
+        await talk.ask(chat_id, {"form_a": None}, with_label)
+    await lapse(talk.db, Prompt)
+    await talk.send()
+    copies = [each for each in await talk.telegram.shown(chat_id) if label in each.get("text", "")]
+    rows = [row for row in await all_of(talk.db, PendingReply) if row.state == "posted"]
+    return rows[-1].id, copies[0]
+
+
+async def test_a_reply_to_a_copy_of_an_answered_question_does_not_answer_another_one(
+    talk: Conversation,
+) -> None:
+    ann = await talk.telegram.ann()
+    group = await talk.telegram.group(ann)
+    first, copy = await unknown_copy(talk, group, "How many?")
+    known = await talk.telegram.last(group)
+    await talk.say(ann, "one", group, reply_to=known["message_id"])
+    second = await talk.ask(group, {"form_b": None}, {"form_b.required": "true", "form_b.label": "Why?"})
+    await talk.say(ann, "two", group, reply_to=copy["message_id"])
+    assert variables(await talk.reply(first)) == {"form_a": "one"}
+    assert await state(talk, second) == "posted"
+
+
+async def test_in_private_too_a_reply_to_a_copy_answers_what_the_copy_asked(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    first, copy = await unknown_copy(talk, ann, "How many?")
+    await talk.say(ann, "one")
+    second = await talk.ask(ann, {"form_b": None}, {"form_b.required": "true", "form_b.label": "Why?"})
+    await talk.say(ann, "two", reply_to=copy["message_id"])
+    assert variables(await talk.reply(first)) == {"form_a": "one"}
+    assert await state(talk, second) == "posted"
+    assert await talk.last(ann) == texts.ALREADY_HERE
+
+
+@pytest.mark.parametrize("place", ["private", "group"])
+async def test_a_reply_to_a_copy_that_two_steps_may_have_asked_is_asked_for_again(
+    talk: Conversation, place: str
+) -> None:
+    ann = await talk.telegram.ann()
+    chat_id = ann if place == "private" else await talk.telegram.group(ann)
+    first, copy = await unknown_copy(talk, chat_id, "How many?")
+    await talk.say(ann, "one", chat_id, reply_to=(await talk.telegram.last(chat_id))["message_id"])
+    again = {"form_a.required": "true", "form_a.label": "How many?"}
+    second = await talk.ask(chat_id, {"form_a": None}, again)
+    await talk.say(ann, "two", chat_id, reply_to=copy["message_id"])
+    assert [await state(talk, each) for each in (first, second)] == ["answered", "posted"]
+    assert await talk.last(chat_id) == texts.WHICH_QUESTION
+
+
 async def test_an_anonymous_administrator_is_not_taken_for_an_answer(talk: Conversation) -> None:
     ann = await talk.telegram.ann()
     group = await talk.telegram.group(ann, admins=[ann])
