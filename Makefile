@@ -6,7 +6,7 @@ ENGINE ?= camunda
 export ENGINE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test chaos bench lint clean lock
+.PHONY: help setup demo run test chaos bench docs lint clean lock
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 18
@@ -41,6 +41,9 @@ chaos: $(STAMP) ## people run processes while everything around them dies: SEED=
 
 bench: $(STAMP) ## measure side by side, about ten minutes on an idle machine; ONLY=P1,P3 chooses
 	@$(BIN)/python -m benchmarks --only "$(ONLY)"
+
+docs: $(STAMP) ## write the tables of the reference anew, from the code
+	@$(BIN)/python -m shared.authoring.reference docs/reference/contract.md
 
 lint: $(STAMP) ## ruff, mypy and the import contracts
 	@$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """The author's contract: what the names and properties of a service task mean, checked with clear errors.
 
 Inputs reach a step as local variables; metadata is a property ``ITEM.KEY``, or ``KEY`` for the whole step.
-An input parameter of the same name makes a key dynamic. docs/reference/contract.md is this table in words.
+An input parameter of the same name makes a key dynamic. All names and keys are in :mod:`shared.steps.keys`.
 """
 
 import re
@@ -11,30 +11,14 @@ from typing import Any
 from shared.errors import AuthorError
 from shared.markup import Rich
 from shared.steps.asks import read_ask
+from shared.steps.keys import KINDS, PREFIXES, STEP_KEYS
 from shared.steps.model import Action, Shown, Step
 from shared.steps.reading import Declared, Reading, allowed, as_text, nearest
 
-STEP_KEYS = {"title", "recipient", "allow", "thread", "review", "cancellable", "on_cancel"}
 RECIPIENT_NAMES = {"telegram_user_id", "chat_id"}
-ITEM_KEYS = {
-    "text": {"links"},
-    "line": {"label"},
-    "photo": {"label"},
-    "file": {"label"},
-    "action": {"label", "without_form"},
-    "s3": {"label", "required", "help", "accept", "max_bytes", "public"},
-    "field": {
-        "type", "label", "required", "default", "min", "max", "pattern", "options", "help", "unit",
-    },
-}  # fmt: skip
-PREFIXES = {
-    "text_": "text",
-    "photo_": "photo",
-    "file_": "file",
-    "action_": "action",
-    "s3_": "s3",
-    "form_": "field",
-}
+OF_THE_STEP = {*STEP_KEYS, *RECIPIENT_NAMES}
+"""Names that are no items."""
+
 MAX_ACTIONS = 12
 MAX_CAPTION = 64
 
@@ -42,7 +26,7 @@ MAX_CAPTION = 64
 def is_item(name: str) -> bool:
     """Whether a name means something to a step wherever it comes from, beside being shown as a line."""
     item = name.partition(".")[0]
-    return "." in name or item in STEP_KEYS | RECIPIENT_NAMES or any(item.startswith(p) for p in PREFIXES)
+    return "." in name or item in OF_THE_STEP or any(item.startswith(p) for p in PREFIXES)
 
 
 def names_recipient(values: Mapping[str, Any], properties: Mapping[str, str]) -> bool:
@@ -105,7 +89,7 @@ def _kinds(reading: Reading) -> dict[str, str]:
             known = "field"
         if known is None and item == name and name in declared.names:
             known = "line"
-        if known and item not in STEP_KEYS | RECIPIENT_NAMES:
+        if known and item not in OF_THE_STEP:
             kinds.setdefault(item, known)
     return kinds
 
@@ -115,12 +99,11 @@ def _check_keys(reading: Reading, kinds: Mapping[str, str]) -> None:
     for name in dict.fromkeys([*declared.properties, *(name for name in declared.names if "." in name)]):
         item, dot, key = name.partition(".")
         if not dot:
-            if name not in STEP_KEYS | RECIPIENT_NAMES and name not in kinds:
+            if name not in OF_THE_STEP and name not in kinds:
                 reading.complain(name, "unknown property" + nearest(name, STEP_KEYS), allowed(STEP_KEYS))
         elif item not in kinds:
             reading.complain(name, f"there is no item {item!r}" + nearest(item, kinds), allowed(kinds))
-        elif key not in ITEM_KEYS[kinds[item]]:
-            keys = ITEM_KEYS[kinds[item]]
+        elif key not in (keys := KINDS[kinds[item]].keys):
             reading.complain(name, f"unknown key {key!r}" + nearest(key, keys), allowed(keys))
 
 

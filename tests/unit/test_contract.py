@@ -8,6 +8,7 @@ import pytest
 
 from shared.errors import AuthorError
 from shared.steps import contract, fields
+from shared.steps.keys import KINDS, STEP_KEYS
 from shared.steps.model import Action, Ask, Option, Shown, Step
 from shared.steps.reading import Declared, as_text
 from tests.fakes.steps import ANN, declare, read
@@ -132,9 +133,7 @@ def test_the_people_whom_a_step_asks_are_never_shown_as_lines() -> None:
 # keys
 
 
-@pytest.mark.parametrize(
-    ("kind", "key"), [(kind, key) for kind, keys in contract.ITEM_KEYS.items() for key in sorted(keys)]
-)
+@pytest.mark.parametrize(("kind", "key"), [(kind, key) for kind, of in KINDS.items() for key in of.keys])
 def test_every_key_of_the_contract_is_taken_as_property_and_as_input(kind: str, key: str) -> None:
     item = ITEM_OF_KIND[kind]
     named = f"{item}.{key}"
@@ -147,7 +146,7 @@ def test_every_key_of_the_contract_is_taken_as_property_and_as_input(kind: str, 
         assert by_property != read(base), "the key must change something"
 
 
-@pytest.mark.parametrize("key", sorted(contract.STEP_KEYS))
+@pytest.mark.parametrize("key", sorted(STEP_KEYS))
 def test_every_key_of_the_step_is_taken_as_property_and_as_input(key: str) -> None:
     codes = frozenset({"GIVEN_UP"})
     base = {**TEXT, "action_yes": "Yes"}
@@ -161,10 +160,10 @@ def test_an_input_of_the_same_name_makes_a_key_dynamic() -> None:
     assert step.asks[0].label == "From the process"
 
 
-@pytest.mark.parametrize("kind", sorted(contract.ITEM_KEYS))
+@pytest.mark.parametrize("kind", sorted(KINDS))
 def test_an_unknown_key_is_told_with_the_nearest_and_all_allowed(kind: str) -> None:
     item = ITEM_OF_KIND[kind]
-    keys = contract.ITEM_KEYS[kind]
+    keys = KINDS[kind].keys
     near = min(keys)
     typo = near + "_"
     message = problem({**TEXT, item: "abc"}, {f"{item}.{typo}": "1"})

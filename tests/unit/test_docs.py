@@ -12,12 +12,14 @@ from sqlalchemy import CheckConstraint
 from bot.commands import COMMANDS
 from devstack import __main__ as devstack_cli
 from shared import backlog, metrics
+from shared.authoring.reference import filled
 from shared.engine.bpmn import read_activities
 from shared.errors import AuthorError
 from shared.models import Base
 from shared.settings import Settings
 from shared.steps import asks, contract
 from shared.steps.fields import TYPES
+from shared.steps.keys import KINDS, PREFIXES, STEP_KEYS
 from shared.steps.reading import Declared
 from workers import registry
 
@@ -73,7 +75,7 @@ def _is_ours(topic: registry.Automated) -> bool:
 
 def test_the_contract_names_every_prefix() -> None:
     table = named(section(page("docs/reference/contract.md"), "Items, by name"))
-    assert table == [f"{prefix}*" for prefix in contract.PREFIXES]
+    assert table == [f"{prefix}*" for prefix in PREFIXES]
 
 
 @pytest.mark.parametrize(
@@ -87,15 +89,20 @@ def test_the_contract_names_every_prefix() -> None:
 )
 def test_the_contract_names_every_key_of_an_item(heading: str, kinds: list[str]) -> None:
     keys = named(section(page("docs/reference/contract.md"), heading))
-    assert sorted(keys) == sorted(set().union(*(contract.ITEM_KEYS[kind] for kind in kinds)))
+    assert sorted(keys) == sorted({key for kind in kinds for key in KINDS[kind].keys})
 
 
 def test_every_kind_of_item_has_its_keys_in_the_contract() -> None:
-    assert set(contract.ITEM_KEYS) == {"text", "line", "photo", "file", "action", "s3", "field"}
+    assert set(KINDS) == {"text", "line", "photo", "file", "action", "s3", "field"}
 
 
 def test_the_contract_names_every_key_of_a_step() -> None:
-    assert set(named(section(page("docs/reference/contract.md"), "Keys of the step"))) == contract.STEP_KEYS
+    assert named(section(page("docs/reference/contract.md"), "Keys of the step")) == list(STEP_KEYS)
+
+
+def test_the_tables_of_the_contract_are_those_of_the_code() -> None:
+    text = page("docs/reference/contract.md")
+    assert filled(text) == text, "run `make docs`"
 
 
 def test_the_contract_names_every_type_of_a_field() -> None:
@@ -273,10 +280,10 @@ def test_the_step_beside_the_picture_is_the_one_of_the_diagram() -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_property_in_an_example_is_of_the_contract(path: Path) -> None:
-    keys = set().union(*contract.ITEM_KEYS.values())
+    keys = {key for kind in KINDS.values() for key in kind.keys}
     for name in re.findall(r'camunda:property name="([^"]+)"', path.read_text()):
         item, dot, key = name.partition(".")
-        assert key in keys if dot else item in contract.STEP_KEYS
+        assert key in keys if dot else item in STEP_KEYS
 
 
 def test_the_error_of_the_tutorial_is_the_one_that_authors_get() -> None:

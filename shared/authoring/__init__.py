@@ -1,0 +1,1 @@
+"""The kit with which authors write steps: what is drawn from the contract for them."""

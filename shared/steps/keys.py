@@ -1,0 +1,207 @@
+"""Every name and key of the author's contract, once: for the checker, the reference and the templates."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key: what kind of value it takes, what holds without it, and a value to copy."""
+
+    name: str
+    takes: str
+    means: str
+    default: str
+    example: str
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of item: how its names begin (None: by its keys alone), what it is, what the process gets."""
+
+    name: str
+    prefix: str | None
+    title: str
+    keys: MappingProxyType[str, Key]
+
+
+def _table(*keys: Key) -> MappingProxyType[str, Key]:
+    return MappingProxyType({key.name: key for key in keys})
+
+
+FLAG, TEXT, WHOLE, NUMBER = "true or false", "text", "whole number", "number"
+
+STEP_KEYS = _table(
+    Key(
+        "title",
+        TEXT,
+        "the bold first line",
+        "the task's name in the diagram; a notice has none",
+        "Approve it",
+    ),
+    Key(
+        "recipient",
+        "user id, `tg_user_ID` or chat id",
+        "[who must answer](#the-recipient)",
+        "see there",
+        "tg_user_123456",
+    ),
+    Key(
+        "allow",
+        "`anyone`, `admins`, or user ids with commas",
+        "who in a group may answer; administrators are asked of Telegram at that moment",
+        "`anyone`",
+        "admins",
+    ),
+    Key("thread", WHOLE, "the topic (message_thread_id) of a forum group; not 1", "none", "17"),
+    Key("review", FLAG, "a form without buttons ends with Submit and Start over", "`false`", "true"),
+    Key(
+        "cancellable",
+        FLAG,
+        "`/cancel` offers to end this step",
+        "`true` where `on_cancel` is given, else `false`",
+        "true",
+    ),
+    Key(
+        "on_cancel",
+        "BPMN error code",
+        "the error that a cancellation throws; without it the process instance is deleted, with a reason"
+        " in its history",
+        "none",
+        "GIVEN_UP",
+    ),
+)
+
+_LABEL = "label"
+_REQUIRED = "required"
+
+KINDS = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            Kind(
+                "text",
+                "text_",
+                "texts",
+                _table(Key("links", FLAG, "http and https links stay tappable", "`false`", "true")),
+            ),
+            Kind(
+                "line",
+                None,
+                "lines",
+                _table(Key(_LABEL, TEXT, "the word before the colon", "the input's name", "Amount")),
+            ),
+            Kind(
+                "photo", "photo_", "pictures", _table(Key(_LABEL, TEXT, "its caption", "none", "The chart"))
+            ),
+            Kind(
+                "file", "file_", "documents", _table(Key(_LABEL, TEXT, "its caption", "none", "The report"))
+            ),
+            Kind(
+                "action",
+                "action_",
+                "buttons",
+                _table(
+                    Key(
+                        _LABEL,
+                        TEXT,
+                        "the caption, at most 64 characters",
+                        "the input's value, then the name",
+                        "Yes, approve",
+                    ),
+                    Key(
+                        "without_form",
+                        FLAG,
+                        "the button is offered beside every question and ends the step without the rest of"
+                        " the form",
+                        "`false`",
+                        "true",
+                    ),
+                ),
+            ),
+            Kind(
+                "s3",
+                "s3_",
+                "files asked for",
+                _table(
+                    Key(
+                        _LABEL,
+                        TEXT,
+                        "what is asked for, in words",
+                        "the input's value, then the name",
+                        "The export",
+                    ),
+                    Key(_REQUIRED, FLAG, "without it, the question can be skipped", "`true`", "false"),
+                    Key("help", TEXT, "a line below the question", "how to send a file", "Export it as JSON"),
+                    Key(
+                        "accept",
+                        "extensions with commas",
+                        "what is taken; content must agree with the extension",
+                        "any",
+                        ".json,.zip",
+                    ),
+                    Key(
+                        "max_bytes",
+                        WHOLE,
+                        "the largest file",
+                        "`UPLOAD_MAX_BYTES`, which also bounds it",
+                        "1000000",
+                    ),
+                    Key(
+                        "public",
+                        FLAG,
+                        "the process gets the file's public address, not its key; needs `R2_PUBLIC_URL`",
+                        "`false`",
+                        "true",
+                    ),
+                ),
+            ),
+            Kind(
+                "field",
+                "form_",
+                "fields",
+                _table(
+                    Key("type", "one of the [types](#types)", "what is asked for", "`string`", "integer"),
+                    Key(_LABEL, TEXT, "the question", "the name without `form_`", "How many?"),
+                    Key(_REQUIRED, FLAG, "without it, the question has a Skip button", "`false`", "true"),
+                    Key(
+                        "default",
+                        "an answer",
+                        "what the process gets when the question is skipped",
+                        "the input's value, else Null",
+                        "10",
+                    ),
+                    Key("min", NUMBER, "the least: of a number its value, of a text its length", "none", "1"),
+                    Key(
+                        "max", NUMBER, "the most: of a number its value, of a text its length", "none", "100"
+                    ),
+                    Key(
+                        "pattern",
+                        "regular expression",
+                        "what the whole text must match",
+                        "none",
+                        "[A-Z]{3}-[0-9]+",
+                    ),
+                    Key(
+                        "options",
+                        "`a\\|b\\|c`, `a=Caption\\|b=Other`, or a list or map variable",
+                        "choices, as buttons; at most 80",
+                        "none",
+                        "red=Red|blue=Blue",
+                    ),
+                    Key(
+                        "help",
+                        TEXT,
+                        "a line below the question; also told when `pattern` does not match",
+                        "none",
+                        "As on the invoice",
+                    ),
+                    Key("unit", TEXT, "shown behind the question", "none", "kg"),
+                ),
+            ),
+        )
+    }
+)
+
+PREFIXES = MappingProxyType({kind.prefix: kind.name for kind in KINDS.values() if kind.prefix})
+"""How names begin, and the kind of item that is."""
