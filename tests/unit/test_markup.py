@@ -303,9 +303,14 @@ HOSTILE: dict[str, Callable[[int], str]] = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_the_cost_of_a_hostile_text_grows_with_its_length_and_no_faster(kind: str) -> None:
-    short_s, long_s = (min(_cost_s(HOSTILE[kind](size)) for _ in range(3)) for size in (250, 1000))
-    # Four times as long: what grows with the square costs sixteen times as much.
-    assert long_s < 9 * short_s + 0.05
+    # Three times as long: what grows with the square costs nine times as much, however often it is tried.
+    seen = []
+    for _ in range(6):
+        short_s, long_s = (_cost_s(HOSTILE[kind](size)) for size in (250, 750))
+        seen.append((short_s, long_s))
+        if min(long for _, long in seen) < 7 * min(short for short, _ in seen):
+            return
+    pytest.fail(f"seconds for the short and the long text: {seen}")
 
 
 def _cost_s(html: str) -> float:
