@@ -134,8 +134,8 @@ async def test_a_worker_serves_automated_topics_alone(world: World, tmp_path: Pa
     assert await world.until_ended(instance) == "COMPLETED"
 
 
-async def test_analysing_a_large_export_keeps_the_worker_small(world: World) -> None:
-    limit_bytes = 150_000_000
+async def test_analysing_a_large_export_keeps_the_worker_small(plain_world: World) -> None:
+    world, limit_bytes = plain_world, 150_000_000
     await world.start("worker1", "bot1")
     ada = await greeted(world)
     storage = Storage.from_settings(world.settings())

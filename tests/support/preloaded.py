@@ -78,6 +78,9 @@ def _become(order: Mapping[str, Any], log: int) -> None:
         os.dup2(source, target)
     os.environ.clear()
     os.environ.update(order["env"])
+    # What the interpreter reads of it is read by now.
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:0] = [path for path in paths if path not in sys.path]
     run_as_main(order["module"], order["arguments"])
 
 

@@ -48,6 +48,13 @@ async def world(stack: Stack, world_template: str, starter: Preloaded) -> AsyncI
         yield made
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def plain_world(stack: Stack, world_template: str) -> AsyncIterator[World]:
+    """A world whose processes start as a user starts them: for what is measured of them."""
+    async with a_world(stack, world_template, next(_numbers)) as made:
+        yield made
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def shared_world(stack: Stack, world_template: str, starter: Preloaded) -> AsyncIterator[World]:
     """A world for all tests of a module; each of them has people and instances of its own."""
