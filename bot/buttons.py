@@ -1,14 +1,20 @@
 """Taps on buttons. A tap is believed by its signature and the rows, never by what its message says."""
 
+import re
+from datetime import date
+from typing import cast
+
 from telegram import InaccessibleMessage
 
 from bot import commands, groups
 from bot.context import Context
 from bot.dialogs import Dialog, may_answer, open_dialog
 from shared import outbox, texts, transitions
-from shared.models import PendingReply, Prompt
+from shared.models import Json, PendingReply, Prompt
 from shared.signing import Tap, verify
-from shared.steps.fields import options_of, read_answer, skipped
+from shared.steps import conversation
+from shared.steps.fields import InvalidAnswer, Widget, options_of, read_answer, skipped, ticked
+from shared.steps.widgets import Rows, View, page_of, widget_of
 
 
 async def tapped(context: Context) -> None:
@@ -55,7 +61,9 @@ async def _of_step(context: Context, tap: Tap) -> None:
     if kind == "d":
         await _open(context, dialog)
     elif kind == "r":
-        await _review(context, dialog, submit=tap.option == "1")
+        await _review(context, dialog, tap.option)
+    elif kind == "e" and tap.option.isdigit():
+        await _edit(context, dialog, int(tap.option))
     elif kind == "q" and index is not None:
         await _choose(context, dialog, index, tap.option)
     elif kind == "a" and index is not None:
@@ -121,40 +129,112 @@ async def _open(context: Context, dialog: Dialog) -> None:
     await dialog.go_on(context.user.id, context.user.full_name)
 
 
-async def _review(context: Context, dialog: Dialog, *, submit: bool) -> None:
+async def _review(context: Context, dialog: Dialog, option: str) -> None:
+    """The buttons under the answers: Submit, Edit, and back from there."""
     if dialog.next_ask is not None:
         context.toast(texts.ALREADY_HERE)
-        return
-    if submit:
+    elif option == "1" and not dialog.step.actions:
         await _accepted(context, dialog)
         await dialog.finish(None, context.user.id, context.user.full_name)
-        return
-    if not await _gets_the_focus(context, dialog):
-        return
-    await _accepted(context, dialog)
-    await outbox.retire(context.tx, await outbox.of_reply(context.tx, dialog.reply.id))
-    await transitions.keep_answers(context.tx, dialog.reply.id, {})
-    dialog.reply.answers = {}
-    await dialog.go_on(context.user.id, context.user.full_name)
+    elif option == "0":
+        await _show(context, dialog, conversation.edit_rows(dialog.step, dialog.answers, dialog.sign))
+    else:
+        await _show(context, dialog, conversation.closing_rows(dialog.step, dialog.sign))
+
+
+async def _edit(context: Context, dialog: Dialog, index: int) -> None:
+    """One answer is to be given anew; the others stay."""
+    if dialog.next_ask is not None or index >= len(dialog.step.asks):
+        context.toast(texts.ALREADY_HERE)
+    elif await _gets_the_focus(context, dialog):
+        await _accepted(context, dialog)
+        await dialog.ask_again(index)
+
+
+async def _show(context: Context, dialog: Dialog, rows: Rows) -> bool:
+    """Other buttons under the message that was tapped; False where it was a copy that no row knew."""
+    context.toast()
+    prompt = await _touched(context, dialog.reply.id)
+    if prompt is not None:
+        await outbox.change_buttons(context.tx, prompt, conversation.inline_keyboard(rows))
+    return prompt is not None
 
 
 async def _choose(context: Context, dialog: Dialog, index: int, option: str) -> None:
     if index != dialog.next_ask:
         context.toast(texts.ALREADY_HERE)
         return
-    ask = dialog.step.asks[index]
-    if option == "s" and not ask.required:
-        kept = skipped(ask)
+    way, number = option[:1], option[1:]
+    if option == "n":
+        context.toast()
+    elif way in {"p", "m", "t"} and number.isdigit():
+        await _turn(context, dialog, index, way, int(number))
+    elif option == "b" and index > 0:
+        if await _gets_the_focus(context, dialog):
+            await _accepted(context, dialog)
+            await dialog.ask_again(index - 1)
     else:
-        options = options_of(ask)
-        if not option.isdigit() or int(option) >= len(options):
+        await _answer(context, dialog, index, option)
+
+
+async def _turn(context: Context, dialog: Dialog, index: int, way: str, number: int) -> None:
+    """Another page, another month, or a tick: the question stays."""
+    ask = dialog.step.asks[index]
+    view = View(page=number)
+    if way == "m":
+        year, month = divmod(number, 100)
+        if not (1 <= year <= 9999 and 1 <= month <= 12):
             context.toast(texts.OUTDATED)
             return
-        kept = read_answer(ask, options[int(option)].value)
-    if not await _gets_the_focus(context, dialog):
+        view = View(month=date(year, month, 1))
+    elif way == "t":
+        options = options_of(ask)
+        if number >= len(options):
+            context.toast(texts.OUTDATED)
+            return
+        partial = dialog.answers.get(ask.name, {})
+        chosen, value = list(partial.get("chosen", [])), options[number].value
+        chosen = [each for each in chosen if each != value] if value in chosen else [*chosen, value]
+        await dialog.keep(ask.name, {**partial, "chosen": chosen})
+        view = View(page=page_of(number))
+    rows = conversation.question_rows(dialog.step, index, dialog.sign, dialog.answers, view)
+    if not await _show(context, dialog, rows):
+        await dialog.go_on(context.user.id, context.user.full_name)
+
+
+async def _answer(context: Context, dialog: Dialog, index: int, option: str) -> None:
+    try:
+        kept = _tapped_answer(dialog, index, option)
+    except InvalidAnswer as error:
+        context.toast(str(error), alert=True)
         return
-    await _accepted(context, dialog)
-    await dialog.take(index, kept, context.user.id, context.user.full_name)
+    if kept is None:
+        context.toast(texts.OUTDATED)
+    elif await _gets_the_focus(context, dialog):
+        await _accepted(context, dialog)
+        await dialog.take(index, kept, context.user.id, context.user.full_name)
+
+
+def _tapped_answer(dialog: Dialog, index: int, option: str) -> Json | None:
+    """What a button under a question answers; None if it is none of this question's.
+
+    Raises:
+        InvalidAnswer: too few or too many are ticked, or the day is out of range.
+    """
+    ask = dialog.step.asks[index]
+    partial = dialog.answers.get(ask.name, {})
+    options = options_of(ask)
+    if option == "s" and not ask.required:
+        return skipped(ask)
+    if option == "k" and "before" in partial:
+        return cast("Json", partial["before"])
+    if option == "d" and widget_of(ask) is Widget.MANY:
+        return ticked(ask, partial.get("chosen", []))
+    if (day := re.fullmatch(r"y(\d{4})(\d{2})(\d{2})", option)) and widget_of(ask) is Widget.CALENDAR:
+        return read_answer(ask, "-".join(day.groups()))
+    if option.isdigit() and int(option) < len(options) and widget_of(ask) is Widget.ONE:
+        return read_answer(ask, options[int(option)].value)
+    return None
 
 
 async def _act(context: Context, dialog: Dialog, index: int) -> None:

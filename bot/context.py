@@ -13,7 +13,8 @@ from shared.markup import render_html
 from shared.models import Json
 from shared.service import Services
 from shared.signing import derive_key, sign
-from shared.steps.conversation import Button, Draft
+from shared.steps.conversation import Draft
+from shared.steps.widgets import Button
 
 ASK_TIMEOUT_S = 5.0
 """How long an update, and the transaction around it, waits for Telegram or the engine to say something."""
@@ -45,10 +46,11 @@ class Context:
 
     @property
     def message(self) -> Message:
-        """The message that somebody wrote."""
-        if self.update.message is None:
+        """The message that somebody wrote, or has edited."""
+        message = self.update.message or self.update.edited_message
+        if message is None:
             raise LookupError("the update has no message")
-        return self.update.message
+        return message
 
     @property
     def query(self) -> CallbackQuery:
@@ -102,8 +104,9 @@ class Context:
     ) -> None:
         """Say something in this chat, before anything that is not an answer to somebody."""
         draft = Draft("notice", render_html(html, live=True), rows=tuple(tuple(row) for row in rows))
-        if not self.is_private and self.update.message is not None and chat_id is None:
-            draft = Draft("notice", draft.rich, rows=draft.rows, reply_to=self.update.message.message_id)
+        written = self.update.message or self.update.edited_message
+        if not self.is_private and written is not None and chat_id is None:
+            draft = Draft("notice", draft.rich, rows=draft.rows, reply_to=written.message_id)
         await self.post([draft], chat_id=chat_id, keyboard=keyboard)
 
     async def post(

@@ -15,7 +15,6 @@ from shared.service import Services
 from shared.signing import derive_key
 from shared.steps import conversation
 from shared.steps.conversation import Draft, Sign
-from shared.steps.fields import InvalidAnswer, read_answer
 from shared.steps.model import Step
 
 
@@ -65,19 +64,30 @@ class Dialog:
         self, index: int, kept: Json, by: int, by_name: str, *, reply_to: int | None = None
     ) -> None:
         """Keep the answer to a question and go on: the next question, the closing buttons, or the end."""
-        ask = self.step.asks[index]
-        answers = {**self.answers, ask.name: kept}
-        await transitions.keep_answers(self.tx, self.reply.id, answers)
-        self.reply.answers = answers
+        await self.keep(self.step.asks[index].name, kept)
         note = render_html(texts.answered_by(str(kept["shown"]), None))
         await outbox.retire(self.tx, await outbox.of_reply(self.tx, self.reply.id, items=[f"q{index}"]), note)
         await self.go_on(by, by_name, reply_to=reply_to)
+
+    async def keep(self, name: str, kept: Json) -> None:
+        """Store one answer, whole or in part."""
+        self.reply.answers = {**self.answers, name: kept}
+        await transitions.keep_answers(self.tx, self.reply.id, self.reply.answers)
+
+    async def ask_again(self, index: int, *, reply_to: int | None = None) -> None:
+        """Ask a question that has an answer; that one can be kept."""
+        name = self.step.asks[index].name
+        old = self.answers.get(name, {})
+        await self.keep(name, {"before": old} if "value" in old else old)
+        await outbox.retire(self.tx, await outbox.of_reply(self.tx, self.reply.id))
+        await self.go_on(self.reply.recipient_id or 0, "", reply_to=reply_to)
 
     async def go_on(self, by: int, by_name: str, *, reply_to: int | None = None) -> None:
         """Ask what is next, or end the step when nothing is left to ask."""
         upcoming = self.next_ask
         if upcoming is not None:
-            await self.post(conversation.question(self.step, upcoming, self.sign, reply_to=reply_to))
+            asked = conversation.question(self.step, upcoming, self.sign, self.answers, reply_to=reply_to)
+            await self.post(asked)
             return
         closing = conversation.closing(self.step, self.answers, self.sign)
         if closing is not None:
@@ -181,31 +191,3 @@ async def _behind_copy(
     ((reply_id, item),) = asked
     await outbox.adopt(context.tx, context.chat_id, replied.message_id, reply_id)
     return await open_dialog(context, reply_id), int(item[1:])
-
-
-async def text_received(context: Context, text: str) -> None:
-    """A free text: the answer to a question, or a polite word that nothing is open."""
-    dialog, index = await target(context)
-    if dialog is None or index is None:
-        if context.is_private:
-            await context.say(texts.ALREADY_HERE if index is not None else texts.NOTHING_OPEN)
-        return
-    if context.message.sender_chat is not None:
-        await context.say(texts.ANONYMOUS_ADMIN)
-        return
-    if not await may_answer(context, dialog, context.user):
-        return
-    if index != dialog.next_ask:
-        await context.say(texts.ALREADY_HERE)
-        return
-    ask = dialog.step.asks[index]
-    if ask.is_file:
-        await context.say(texts.SEND_A_FILE.format(what=texts.file_kinds(ask.accept)))
-        return
-    try:
-        kept = read_answer(ask, text)
-    except InvalidAnswer as error:
-        await context.say(escape_value(str(error)))
-        return
-    reply_to = None if context.is_private else context.message.message_id
-    await dialog.take(index, kept, context.user.id, context.user.full_name, reply_to=reply_to)

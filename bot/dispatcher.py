@@ -7,7 +7,7 @@ import structlog
 from telegram import Chat, Message, Update
 from telegram.error import TelegramError
 
-from bot import buttons, commands, dialogs, groups, uploads
+from bot import answers, buttons, commands, dialogs, groups, uploads
 from bot.context import Context
 from bot.reading import read
 from shared import inbox, models, texts
@@ -65,6 +65,8 @@ async def route(context: Context) -> None:
         await groups.membership_changed(context)
     elif update.message is not None and update.effective_user is not None:
         await _message(context, update.message)
+    elif update.edited_message is not None and update.effective_user is not None:
+        await _edited(context, update.edited_message)
 
 
 async def _message(context: Context, message: Message) -> None:
@@ -83,14 +85,24 @@ async def _message(context: Context, message: Message) -> None:
         await groups.picked(context, message.chat_shared.chat_id)
     elif message.text is not None or message.document is not None or uploads.looks_like_a_file(message):
         await _answer(context, message)
+    elif await answers.shared(context):
+        return
     elif context.is_private and _is_said_by_a_person(message):
         await context.say(texts.SEND_SOMETHING_ELSE)
+
+
+async def _edited(context: Context, message: Message) -> None:
+    """A correction counts as an answer, and is nothing else."""
+    if message.text is None or message.chat.type not in {Chat.PRIVATE, Chat.GROUP, Chat.SUPERGROUP}:
+        return
+    with contextlib.suppress(dialogs.WhichQuestion):
+        await answers.text_edited(context, message.text)
 
 
 async def _answer(context: Context, message: Message) -> None:
     try:
         if message.text is not None:
-            await dialogs.text_received(context, message.text)
+            await answers.text_received(context, message.text)
         else:
             await uploads.received(context)
     except dialogs.WhichQuestion:

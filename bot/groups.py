@@ -18,7 +18,7 @@ from shared import models, outbox, people, starts, texts, transitions
 from shared.engine.values import to_engine
 from shared.errors import WorldError
 from shared.signing import Tap
-from shared.steps.conversation import Button
+from shared.steps.widgets import Button
 
 PROCESS = "community_audit"
 ANONYMOUS_ADMIN = 1087968824

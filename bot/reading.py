@@ -75,8 +75,27 @@ class _ChatShared(_Part):
     chat_id: Number
 
 
+class _Contact(_Part):
+    phone_number: str
+    first_name: str
+
+
+class _Location(_Part):
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+
+
+class _SharedUser(_Part):
+    user_id: Number
+
+
+class _UsersShared(_Part):
+    users: list[_SharedUser] | None = None
+
+
 class _Replied(_Part):
     message_id: Number
+    text: str | None = None
     person: _User | None = Field(None, alias="from")
 
 
@@ -87,6 +106,9 @@ class _Message(_Placed):
     document: _Document | None = None
     reply_to_message: _Replied | None = None
     chat_shared: _ChatShared | None = None
+    users_shared: _UsersShared | None = None
+    contact: _Contact | None = None
+    location: _Location | None = None
     migrate_to_chat_id: Annotated[int, Field(ge=-(2**63), lt=0)] | None = None
 
 
@@ -120,6 +142,7 @@ class _Update(_Part):
     """What the handlers use of an update, and what it must be."""
 
     message: _Message | None = None
+    edited_message: _Message | None = None
     callback_query: _CallbackQuery | None = None
     my_chat_member: _ChatMemberUpdated | None = None
 

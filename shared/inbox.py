@@ -15,7 +15,7 @@ UPDATES = Queue("updates", Update, ("queued",), order_key="order_key", poison="p
 
 TABLE = cast("Table", Update.__table__)
 
-KINDS = ("message", "callback_query", "my_chat_member")
+KINDS = ("message", "edited_message", "callback_query", "my_chat_member")
 """The kinds of update that mean something to us."""
 
 CHAT_UPDATES = (

@@ -285,6 +285,22 @@ async def edit(tx: Tx, prompt: Prompt, draft: Draft) -> None:
     await notify(tx, CHANGES.name)
 
 
+async def change_buttons(tx: Tx, prompt: Prompt, keyboard: Json) -> None:
+    """Give a message that is shown other buttons; its words stay."""
+    await tx.execute(
+        update(Prompt)
+        .where(Prompt.id == prompt.id, Prompt.state.in_(("queued", "sent", "editing")))
+        .values(
+            content=Prompt.content.op("||")(literal({"reply_markup": keyboard}, JSONB())),
+            state=case((Prompt.state == "queued", "queued"), else_="editing"),
+            due_at=case((Prompt.state == "queued", Prompt.due_at), else_=_now_unless_in_hand()),
+            priority=REPLY,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    await notify(tx, CHANGES.name)
+
+
 async def retire(tx: Tx, prompts: Sequence[Prompt], note: Rich | None = None) -> None:
     """Take the buttons off messages and add a line that says why; unsent ones are dropped."""
     for prompt in prompts:

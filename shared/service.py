@@ -21,6 +21,7 @@ from shared.models import Prompt
 from shared.places import Places
 from shared.queues import Loop, Queue, Row
 from shared.settings import Settings, load_settings
+from shared.steps import fields
 from shared.storage import Storage
 from shared.telegram.client import SharedBot, TelegramFiles, telegram_bot
 from shared.telegram.governor import FleetLimiter, Governor
@@ -185,6 +186,7 @@ def main(name: str, compose: Callable[[Services, asyncio.Event], Awaitable[Seque
     async def run() -> None:
         settings = load_settings()
         logs.configure(settings.log_level, settings.log_format)
+        fields.load()
         health = Health()
         health.stopping = stopping = stop_on_signals()
         async with services(settings, health) as held, _observed(held):

@@ -1,5 +1,7 @@
 """Every sentence that a person reads, in one place. Values in them are escaped by whoever renders."""
 
+from datetime import date
+
 from shared.markup import escape_value as esc
 
 SKIPPED = "—"
@@ -8,13 +10,33 @@ NOT_A_NUMBER = "That should be a number, like 12.5."
 NOT_YES_OR_NO = "Please answer yes or no."
 NOT_A_DATE = "That should be a date, like 2026-03-14."
 NOT_AN_EMAIL = "That should be an e-mail address, like name@example.org."
+NOT_A_DATETIME = "That should be a day and a time, like 2026-03-14 15:30."
+NOT_A_PHONE = "That should be a phone number with its country code, like +49 30 123456."
+NOT_A_URL = "That should be a web address, like https://example.org/page."
+NOT_JSON = 'That should be JSON, like {"name": "value"}.'
+NOT_A_USER = "That should be the id of a Telegram user, like 123456789."
+NOT_A_LOCATION = "That should be a place, as latitude and longitude like 52.52, 13.405."
 NOT_A_CHOICE = "Please choose one of the buttons."
+NOT_CHOICES = "Please choose with the buttons, or list them with commas."
 
 BUTTON_ANSWER = "Answer"
 BUTTON_SKIP = "Skip"
 BUTTON_SUBMIT = "Submit"
-BUTTON_START_OVER = "Start over"
+BUTTON_EDIT = "Edit"
 BUTTON_BACK = "« Back"
+BUTTON_KEEP = "Keep: {value}"
+BUTTON_CHOSEN = "Done ({count})"
+BUTTON_SHARE_PHONE = "Share my phone number"
+BUTTON_SHARE_LOCATION = "Share where I am"
+BUTTON_PICK_USER = "Pick a person"
+WHICH_OPTION = "Which of these do you mean?"
+WHICH_ANSWER = "Which answer do you want to change?"
+ANSWER_CHANGED = "Your answer was changed to: {value}"
+WEEKDAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 
 YOUR_DECISION = "Your decision?"
 NOT_YOURS = "This question is for somebody else."
@@ -118,6 +140,18 @@ def cancel_sure(title: str) -> str:
 def wrong_length(low: float | None, high: float | None, found: int) -> str:
     """A text is too short or too long."""
     return f"That has {found} characters; {_range(low, high)} are expected."
+
+
+def wrong_count(low: float | None, high: float | None, found: int) -> str:
+    """Too few or too many were chosen."""
+    return f"You chose {found}; {_range(low, high)} are expected."
+
+
+def day_out_of_range(first: date | None, last: date | None) -> str:
+    """A day is too early or too late."""
+    if first is not None and last is not None:
+        return f"That day is out of range; a day from {first} to {last} is expected."
+    return f"A day from {first} on is expected." if first is not None else f"A day up to {last} is expected."
 
 
 def out_of_range(low: float | None, high: float | None) -> str:

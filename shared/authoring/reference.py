@@ -2,7 +2,8 @@
 
     python -m shared.authoring.reference docs/reference/contract.md
 
-writes them anew between the page's marks, `<!-- keys of KIND, KIND -->` and `<!-- end -->`.
+writes them anew between the page's marks: `<!-- keys of KIND, KIND -->` or `<!-- types -->`, and
+`<!-- end -->`.
 """
 
 import re
@@ -10,15 +11,24 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from shared.steps.fields import TYPES
 from shared.steps.keys import KINDS, STEP_KEYS, Key
 
 MARKED = re.compile(r"(<!-- keys of ([a-z0-9, ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+TYPES_MARKED = re.compile(r"(<!-- types -->\n).*?(<!-- end -->)", re.DOTALL)
+TYPES_HEAD = ("| type | takes | the variable |", "|---|---|---|")
 HEAD = ("| key | takes | means | default | example |", "|---|---|---|---|---|")
 
 
 def filled(page: str) -> str:
     """The page with every marked table as the code has it."""
-    return MARKED.sub(lambda mark: mark[1] + "\n" + _table(mark[2].split(", ")) + "\n\n" + mark[3], page)
+    page = MARKED.sub(lambda mark: f"{mark[1]}\n{_table(mark[2].split(', '))}\n\n{mark[3]}", page)
+    return TYPES_MARKED.sub(lambda mark: f"{mark[1]}\n{_types()}\n\n{mark[2]}", page)
+
+
+def _types() -> str:
+    rows = (f"| `{kind.name}` | {kind.takes} | {kind.gives} |" for kind in TYPES.values())
+    return "\n".join([*TYPES_HEAD, *rows])
 
 
 def _table(kinds: list[str]) -> str:

@@ -8,8 +8,8 @@ from shared.steps import fields
 from shared.steps.model import Ask, Option
 from shared.steps.reading import Reading, allowed, as_text, nearest
 
-MAX_OPTIONS = 80
-"""Telegram takes 100 buttons under a message; some are left for Skip and the actions."""
+MAX_OPTIONS = 500
+"""They are shown by pages; more could not be found by anybody, and are kept in the row of every step."""
 
 
 def read_ask(reading: Reading, name: str, kind: str) -> Ask:
@@ -42,14 +42,17 @@ def _field(reading: Reading, name: str) -> Ask:
         reading.complain(f"{name}.type", found, allowed(fields.TYPES))
         type_name = "string"
     default = reading.get(f"{name}.default")
+    is_day = type_name in {"date", "datetime"}
     return Ask(
         name=name,
         type=type_name,
         label=reading.get(f"{name}.label") or name.removeprefix("form_"),
         required=reading.flag(f"{name}.required", default=False),
         default=(reading.get(name) or None) if default is None else default,
-        min=reading.number(f"{name}.min"),
-        max=reading.number(f"{name}.max"),
+        min=None if is_day else reading.number(f"{name}.min"),
+        max=None if is_day else reading.number(f"{name}.max"),
+        earliest=reading.day(f"{name}.min") if is_day else None,
+        latest=reading.day(f"{name}.max") if is_day else None,
         pattern=reading.get(f"{name}.pattern"),
         options=_options(reading, name),
         help=reading.get(f"{name}.help"),
@@ -72,7 +75,7 @@ def _options(reading: Reading, name: str) -> tuple[Option, ...]:
 
 
 def _check_field(reading: Reading, ask: Ask) -> Ask:
-    if ask.type == "choice" and not ask.options:
+    if ask.type in {"choice", "multichoice"} and not ask.options:
         reading.complain(f"{ask.name}.options", "a choice without options", "give a|b|c or a list variable")
     if ask.pattern is not None:
         try:

@@ -21,8 +21,8 @@ from shared.markup import (
 )
 from shared.models import Json
 from shared.signing import sign
-from shared.steps.fields import options_of
-from shared.steps.model import Ask, Shown, Step
+from shared.steps.model import Shown, Step
+from shared.steps.widgets import Button, Rows, View, in_rows, keyboard_of, rows_of
 
 MESSAGE_LIMIT = 4096 - 256
 """UTF-16 units of a content message; the rest is for the line that is added when the step is over."""
@@ -30,8 +30,7 @@ MESSAGE_LIMIT = 4096 - 256
 Sign = Callable[[str, str], str]
 """From an item and an option to the callback data of a button of this step."""
 
-Button = tuple[str, str]
-"""Caption and callback data."""
+FIRST_VIEW = View()
 
 
 def signer(reply_id: int, user_id: int | None, key: bytes) -> Sign:
@@ -48,7 +47,8 @@ class Draft:
     item: str | None = None
     photo: str | None = None
     document: str | None = None
-    rows: tuple[tuple[Button, ...], ...] = ()
+    rows: Rows = ()
+    keyboard: Json | None = None
     force_reply: bool = False
     reply_to: int | None = None
     thread_id: int | None = None
@@ -57,10 +57,9 @@ class Draft:
         """The draft as the prompt's row keeps it; ``reply_markup`` has the Bot API's shape."""
         markup: Json | None = None
         if self.rows:
-            keyboard = [
-                [{"text": caption, "callback_data": data} for caption, data in row] for row in self.rows
-            ]
-            markup = {"inline_keyboard": keyboard}
+            markup = inline_keyboard(self.rows)
+        elif self.keyboard is not None:
+            markup = self.keyboard
         elif self.force_reply:
             markup = {"force_reply": True, "selective": self.reply_to is not None}
         values: Json = {
@@ -76,9 +75,20 @@ class Draft:
         return {name: value for name, value in values.items() if value not in (None, [])}
 
 
+def inline_keyboard(rows: Rows) -> Json:
+    """Rows of buttons in the Bot API's shape."""
+    return {
+        "inline_keyboard": [
+            [{"text": caption, "callback_data": data} for caption, data in row] for row in rows
+        ]
+    }
+
+
 def next_ask(step: Step, answers: Json) -> int | None:
     """The index of the first question without an answer, or None."""
-    return next((index for index, ask in enumerate(step.asks) if ask.name not in answers), None)
+    return next(
+        (index for index, ask in enumerate(step.asks) if "value" not in answers.get(ask.name, {})), None
+    )
 
 
 def opening(step: Step, sign: Sign, *, dialog_open: bool) -> list[Draft]:
@@ -110,7 +120,7 @@ def _with_question(drafts: list[Draft], first: Draft) -> list[Draft]:
     return [*drafts[:-1], replace(first, rich=rich)]
 
 
-def _with_rows(drafts: list[Draft], rows: tuple[tuple[Button, ...], ...], kind: str) -> list[Draft]:
+def _with_rows(drafts: list[Draft], rows: Rows, kind: str) -> list[Draft]:
     """Put buttons under the last message; under one of their own where that is a picture or a file."""
     last = drafts[-1] if drafts else None
     if last is None or last.photo or last.document:
@@ -156,55 +166,92 @@ def _messages(words: list[Rich]) -> list[Draft]:
     ]
 
 
-def question(step: Step, index: int, sign: Sign, *, reply_to: int | None = None) -> Draft:
+def question(
+    step: Step,
+    index: int,
+    sign: Sign,
+    answers: Json | None = None,
+    *,
+    view: View = FIRST_VIEW,
+    reply_to: int | None = None,
+) -> Draft:
     """The prompt of one question, with the buttons that answer it.
 
-    A group's question is a ForceReply, which bots with privacy mode get the answers of; ForceReply and
-    buttons exclude each other in Telegram, so choices are offered by buttons alone.
+    A group's question is a ForceReply, which brings the people's keyboards up; ForceReply and buttons exclude
+    each other in Telegram, so choices are offered by buttons alone.
     """
     ask = step.asks[index]
     help_text = ask.help or (
         texts.SEND_A_FILE.format(what=texts.file_kinds(ask.accept)) if ask.is_file else None
     )
     words = render_html(texts.question(ask.label, index + 1, len(step.asks), help_text, ask.unit))
-    rows = _question_rows(step, ask, index, sign)
+    rows = question_rows(step, index, sign, answers or {}, view)
+    keyboard = None
+    if step.chat_id > 0:
+        ways = [texts.BUTTON_BACK] * (index > 0) + [texts.BUTTON_SKIP] * (not ask.required)
+        keyboard = keyboard_of(ask, ways)
     return Draft(
         kind="file_upload_prompt" if ask.is_file else "dialog_prompt",
         rich=truncate(words, MESSAGE_LIMIT),
         item=f"q{index}",
-        rows=rows,
+        rows=() if keyboard else rows,
+        keyboard=keyboard,
         force_reply=not rows and step.chat_id < 0,
         reply_to=reply_to,
         thread_id=step.thread_id,
     )
 
 
-def _question_rows(step: Step, ask: Ask, index: int, sign: Sign) -> tuple[tuple[Button, ...], ...]:
-    choices = [(option.caption, sign(f"q{index}", str(at))) for at, option in enumerate(options_of(ask))]
-    extra = [] if ask.required else [(texts.BUTTON_SKIP, sign(f"q{index}", "s"))]
+def question_rows(step: Step, index: int, sign: Sign, answers: Json, view: View = FIRST_VIEW) -> Rows:
+    """The rows under a question: its widget, the ways past it, and the buttons that need no form."""
+    ask = step.asks[index]
+
+    def press(option: str) -> str:
+        return sign(f"q{index}", option)
+
+    partial = answers.get(ask.name, {})
+    rows = rows_of(ask, partial, press, view)
+    ways: list[Button] = []
+    if not ask.required:
+        ways.append((texts.BUTTON_SKIP, press("s")))
     early = [
         (action.caption, sign(f"a{at}", "")) for at, action in enumerate(step.actions) if action.without_form
     ]
-    return (*in_rows(choices), *in_rows(extra), *in_rows(early))
+    kept = partial.get("before")
+    if kept is not None:
+        ways.append((texts.BUTTON_KEEP.format(value=shortened(str(kept["shown"]))), press("k")))
+    # A group's question without any button is a ForceReply instead.
+    if index > 0 and (step.chat_id > 0 or rows or ways or early):
+        ways.insert(0, (texts.BUTTON_BACK, press("b")))
+    return (*rows, *in_rows(ways), *in_rows(early))
 
 
-def in_rows(buttons: list[Button]) -> tuple[tuple[Button, ...], ...]:
-    """Two buttons to a row, a long caption alone."""
-    rows: list[tuple[Button, ...]] = []
-    for button in buttons:
-        short = len(button[0]) <= 18
-        if rows and short and len(rows[-1]) == 1 and len(rows[-1][0][0]) <= 18:
-            rows[-1] = (*rows[-1], button)
-        else:
-            rows.append((button,))
-    return tuple(rows)
+def shortened(words: str, limit: int = 30) -> str:
+    """Words that fit on a button."""
+    return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
-def closing_rows(step: Step, sign: Sign) -> tuple[tuple[Button, ...], ...]:
-    """The buttons that end a step: its actions, or Submit and Start over of a review."""
+def closing_rows(step: Step, sign: Sign) -> Rows:
+    """The buttons that end a step, its actions or Submit; and Edit, where there is something to edit."""
+    edit = [(texts.BUTTON_EDIT, sign("r", "0"))] if step.asks else []
     if step.actions:
-        return in_rows([(action.caption, sign(f"a{at}", "")) for at, action in enumerate(step.actions)])
-    return in_rows([(texts.BUTTON_SUBMIT, sign("r", "1")), (texts.BUTTON_START_OVER, sign("r", "0"))])
+        chosen = [(action.caption, sign(f"a{at}", "")) for at, action in enumerate(step.actions)]
+        return (*in_rows(chosen), *in_rows(edit))
+    return in_rows([(texts.BUTTON_SUBMIT, sign("r", "1")), *edit])
+
+
+def edit_rows(step: Step, answers: Json, sign: Sign) -> Rows:
+    """The answers of a step as buttons, each to be given anew."""
+    each = [
+        (
+            (
+                f"{shortened(ask.label.rstrip(' ?:'), 20)}: {shortened(str(answers[ask.name]['shown']))}",
+                sign("e", str(at)),
+            ),
+        )
+        for at, ask in enumerate(step.asks)
+    ]
+    return (*each, ((texts.BUTTON_BACK, sign("r", "2")),))
 
 
 def closing(step: Step, answers: Json, sign: Sign) -> Draft | None:
@@ -224,7 +271,7 @@ def outcome(step: Step, answers: Json, action: str | None) -> Json:
     variables: Json = {}
     for ask in step.asks:
         answer = answers.get(ask.name)
-        if answer is None:
+        if answer is None or "value" not in answer:
             continue
         variables[ask.name] = {"value": answer["value"], "type": answer["type"]}
         if "meta" in answer:

@@ -29,7 +29,7 @@ def _table(*keys: Key) -> MappingProxyType[str, Key]:
     return MappingProxyType({key.name: key for key in keys})
 
 
-FLAG, TEXT, WHOLE, NUMBER = "true or false", "text", "whole number", "number"
+FLAG, TEXT, WHOLE, LIMIT = "true or false", "text", "whole number", "number, or a day as `2026-03-14`"
 
 STEP_KEYS = _table(
     Key(
@@ -54,7 +54,7 @@ STEP_KEYS = _table(
         "admins",
     ),
     Key("thread", WHOLE, "the topic (message_thread_id) of a forum group; not 1", "none", "17"),
-    Key("review", FLAG, "a form without buttons ends with Submit and Start over", "`false`", "true"),
+    Key("review", FLAG, "a form without buttons ends with Submit and Edit", "`false`", "true"),
     Key(
         "cancellable",
         FLAG,
@@ -171,10 +171,14 @@ KINDS = MappingProxyType(
                         "the input's value, else Null",
                         "10",
                     ),
-                    Key("min", NUMBER, "the least: of a number its value, of a text its length", "none", "1"),
                     Key(
-                        "max", NUMBER, "the most: of a number its value, of a text its length", "none", "100"
+                        "min",
+                        LIMIT,
+                        "the least: a number, a day, the length of a text, how many are chosen",
+                        "none",
+                        "1",
                     ),
+                    Key("max", LIMIT, "the most, likewise", "none", "100"),
                     Key(
                         "pattern",
                         "regular expression",
@@ -185,7 +189,7 @@ KINDS = MappingProxyType(
                     Key(
                         "options",
                         "`a\\|b\\|c`, `a=Caption\\|b=Other`, or a list or map variable",
-                        "choices, as buttons; at most 80",
+                        "choices, as buttons, on pages where they are many; at most 500",
                         "none",
                         "red=Red|blue=Blue",
                     ),

@@ -36,6 +36,8 @@ class Ask(_Frozen):
     default: str | None = None
     min: float | None = None
     max: float | None = None
+    earliest: str | None = None
+    latest: str | None = None
     pattern: str | None = None
     options: tuple[Option, ...] = ()
     help: str | None = None

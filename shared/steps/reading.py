@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 
@@ -59,6 +60,16 @@ class Reading:
             if math.isfinite(float(value)):
                 return float(value)
         self.complain(name, f"found {value!r}", "a number is expected")
+        return None
+
+    def day(self, name: str) -> str | None:
+        """The value of a key that is a day, as ``2026-03-14``."""
+        value = self.get(name)
+        if value is None or value == "":
+            return None
+        with contextlib.suppress(ValueError):
+            return date.fromisoformat(value.strip()[:10]).isoformat()
+        self.complain(name, f"found {value!r}", "a day is expected, like 2026-03-14")
         return None
 
     def integer(self, name: str) -> int | None:

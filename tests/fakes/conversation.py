@@ -89,6 +89,12 @@ class Conversation:
         await self.telegram.say(person, text, chat_id, **more)
         await self.turn()
 
+    async def edit(self, person: int, text: str) -> None:
+        """Somebody corrects what they wrote last; then the bot has its turn."""
+        mine = [each for each in await self.telegram.shown(person) if each["from"]["id"] == person]
+        await self.telegram.send(person, edit=mine[-1]["message_id"], text=text)
+        await self.turn()
+
     async def tap(
         self, person: int, caption: str, chat_id: int | None = None, *, message: Json | None = None
     ) -> str:

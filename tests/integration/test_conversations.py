@@ -1,5 +1,6 @@
 """What people and the bot say to each other about a step: taps, questions, strangers, old buttons."""
 
+import json
 from typing import Any
 
 import pytest
@@ -265,17 +266,154 @@ async def test_an_action_does_not_end_a_form_with_open_questions(talk: Conversat
     assert await state(talk, reply_id) == "posted"
 
 
-async def test_a_review_can_start_over_and_then_submit(talk: Conversation) -> None:
+async def test_one_answer_of_a_review_is_changed_and_the_others_stay(talk: Conversation) -> None:
     ann = await talk.telegram.ann()
-    keys = {"review": "true", "form_name.required": "true"}
-    reply_id = await talk.ask(ann, {"form_name": None}, keys)
+    keys = {"review": "true", "form_a.required": "true", "form_b.required": "true"}
+    reply_id = await talk.ask(ann, {"form_a": None, "form_b": None}, keys)
     await talk.say(ann, "Wrong")
-    await talk.tap(ann, "Start over")
-    assert "Submit" not in await talk.buttons(ann)
+    await talk.say(ann, "Two")
+    await talk.tap(ann, "Edit")
+    assert await talk.buttons(ann) == ["a: Wrong", "b: Two", texts.BUTTON_BACK]
+    await talk.tap(ann, "a: Wrong")
+    assert await talk.buttons(ann) == ["Keep: Wrong"]
     await talk.say(ann, "Right")
-    assert await talk.last(ann) == "name: Right\nYour decision?"
+    assert await talk.last(ann) == "a: Right\nb: Two\nYour decision?"
     await talk.tap(ann, "Submit")
-    assert variables(await talk.reply(reply_id)) == {"form_name": "Right"}
+    assert variables(await talk.reply(reply_id)) == {"form_a": "Right", "form_b": "Two"}
+
+
+async def test_whoever_edits_nothing_after_all_comes_back_to_the_review(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await talk.ask(ann, {"form_a": None}, {"review": "true", "form_a.required": "true"})
+    await talk.say(ann, "One")
+    await talk.tap(ann, "Edit")
+    await talk.tap(ann, texts.BUTTON_BACK)
+    assert await talk.buttons(ann) == ["Submit", "Edit"]
+    await talk.tap(ann, "Edit")
+    await talk.tap(ann, "a: One")
+    await talk.tap(ann, "Keep: One")
+    await talk.tap(ann, "Submit")
+    assert variables(await talk.reply(reply_id)) == {"form_a": "One"}
+
+
+async def test_back_asks_the_question_before_and_forgets_no_later_answer(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    keys = {"form_a.required": "true", "form_b.type": "multichoice", "form_b.options": "x|y"}
+    reply_id = await talk.ask(ann, {"form_a": None, "form_b": None}, keys)
+    await talk.say(ann, "One")
+    await talk.tap(ann, "x")
+    await talk.tap(ann, texts.BUTTON_BACK)
+    assert await talk.buttons(ann) == ["Keep: One"]
+    await talk.say(ann, "Two")
+    assert "✓ x" in await talk.buttons(ann)
+    await talk.tap(ann, "Done (1)")
+    assert variables(await talk.reply(reply_id)) == {"form_a": "Two", "form_b": '["x"]'}
+
+
+async def test_a_tick_is_taken_back_by_another_tap(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    keys = {"form_b.type": "multichoice", "form_b.options": "x|y|z", "form_b.max": "2", "form_b.min": "1"}
+    reply_id = await talk.ask(ann, {"form_b": None}, {**keys, "form_b.required": "true"})
+    assert await talk.tap(ann, "Done (0)") == "You chose 0; 1 to 2 are expected."
+    for caption in ("x", "y", "z"):
+        await talk.tap(ann, caption)
+    assert await talk.tap(ann, "Done (3)") == "You chose 3; 1 to 2 are expected."
+    await talk.tap(ann, "✓ y")
+    await talk.tap(ann, "Done (2)")
+    assert variables(await talk.reply(reply_id)) == {"form_b": '["x", "z"]'}
+
+
+async def test_a_long_list_is_turned_by_pages_and_searched_by_words(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    options = "|".join(f"{n}=Place {n}" for n in range(37))
+    reply_id = await talk.ask(ann, {"form_c": None}, {"form_c.type": "choice", "form_c.options": options})
+    assert "Place 10" not in await talk.buttons(ann)
+    await talk.tap(ann, "›")
+    assert "2 / 4" in await talk.buttons(ann)
+    assert "Place 10" in await talk.buttons(ann)
+    await talk.tap(ann, "2 / 4")
+    await talk.say(ann, "place 3")
+    assert variables(await talk.reply(reply_id)) == {"form_c": "3"}, "a whole caption chooses"
+    reply_id = await talk.ask(ann, {"form_c": None}, {"form_c.type": "choice", "form_c.options": options})
+    await talk.say(ann, "36")
+    assert variables(await talk.reply(reply_id)) == {"form_c": "36"}, "so does a value"
+    reply_id = await talk.ask(ann, {"form_c": None}, {"form_c.type": "choice", "form_c.options": options})
+    await talk.say(ann, "pla 3")
+    assert await talk.last(ann) == texts.WHICH_OPTION
+    await talk.tap(ann, "Place 35")
+    assert variables(await talk.reply(reply_id)) == {"form_c": "35"}
+    assert not await talk.buttons(ann)
+
+
+async def test_a_day_is_picked_from_a_calendar_within_its_bounds(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    keys = {"form_d.type": "date", "form_d.min": "2099-12-30", "form_d.max": "2100-01-02"}
+    reply_id = await talk.ask(ann, {"form_d": None}, {**keys, "form_d.required": "true"})
+    assert "December 2099" in await talk.buttons(ann)
+    await talk.tap(ann, "‹")
+    assert "December 2099" in await talk.buttons(ann), "there is nothing before"
+    await talk.tap(ann, "›")
+    assert [each for each in await talk.buttons(ann) if each.isdigit()] == ["1", "2"]
+    await talk.say(ann, "2100-02-01")
+    assert "a day from 2099-12-30 to 2100-01-02 is expected" in await talk.last(ann)
+    await talk.tap(ann, "2")
+    assert variables(await talk.reply(reply_id)) == {"form_d": "2100-01-02T00:00:00.000+0000"}
+
+
+@pytest.mark.parametrize(
+    ("type_name", "kind", "shared", "value"),
+    [
+        ("phone", "contact", {"contact": {"phone_number": "4930123456", "first_name": "Ann"}}, "+4930123456"),
+        (
+            "location",
+            "location",
+            {"location": {"latitude": 52.52, "longitude": 13.405}},
+            '{"latitude": 52.52, "longitude": 13.405}',
+        ),
+        ("user", "users", {"content": {"users_shared": {"request_id": 1, "users": [{"user_id": 77}]}}}, 77),
+    ],
+)
+async def test_a_key_that_shares_something_answers_the_question(
+    talk: Conversation, type_name: str, kind: str, shared: dict[str, Any], value: Any
+) -> None:
+    ann = await talk.telegram.ann()
+    keys = {"form_a.type": type_name, "form_a.required": "true"}
+    reply_id = await talk.ask(ann, {"form_a": None}, keys)
+    asked = (await talk.telegram.calls("sendMessage"))[-1]
+    assert f'"request_{kind}"' in json.dumps(asked["params"]).replace("\\", "")
+    await talk.telegram.send(ann, **shared)
+    await talk.turn()
+    assert variables(await talk.reply(reply_id)) == {"form_a": value}
+
+
+async def test_on_a_keyboard_of_its_own_a_question_is_skipped_and_left_by_words(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    asks = {"form_a": None, "form_b": None, **SURE}
+    reply_id = await talk.ask(ann, asks, {"form_a.required": "true", "form_b.type": "phone"})
+    await talk.say(ann, "One")
+    await talk.say(ann, texts.BUTTON_BACK)
+    await talk.say(ann, "Two")
+    await talk.say(ann, texts.BUTTON_SKIP)
+    await talk.tap(ann, "Yes")
+    told = variables(await talk.reply(reply_id))
+    assert (told["form_a"], told["form_b"]) == ("Two", None)
+
+
+async def test_a_message_that_is_edited_changes_the_answer_that_it_was(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    keys = {"form_a.type": "integer", "form_a.required": "true"}
+    reply_id = await talk.ask(ann, {"form_a": None, **SURE}, keys)
+    await talk.say(ann, "many")
+    await talk.edit(ann, "7")
+    assert (await talk.reply(reply_id)).answers["form_a"]["value"] == 7, "it was refused, and is corrected"
+    await talk.edit(ann, "8")
+    assert await talk.last(ann) == "a: 8\nYour decision?"
+    await talk.edit(ann, "none")
+    assert await talk.last(ann) == texts.NOT_AN_INTEGER
+    await talk.tap(ann, "Yes")
+    assert variables(await talk.reply(reply_id))["form_a"] == 8
+    await talk.edit(ann, "9")
+    assert variables(await talk.reply(reply_id))["form_a"] == 8, "what is told is told"
 
 
 async def test_an_answer_that_looks_like_markup_stays_what_it_is(talk: Conversation) -> None:
@@ -531,16 +669,17 @@ async def test_a_choice_of_a_form_that_is_not_open_waits_for_the_open_one(talk: 
     assert (await talk.reply(first)).answers == {}
 
 
-async def test_a_review_is_not_submitted_twice_nor_started_over_under_another_form(
-    talk: Conversation,
-) -> None:
+async def test_a_review_is_not_submitted_early_nor_edited_under_another_form(talk: Conversation) -> None:
     ann = await talk.telegram.ann()
     keys = {"review": "true", "form_name.required": "true"}
     reply_id = await talk.ask(ann, {"form_name": None}, keys)
     assert await tap_signed(talk, ann, reply_id, "r", "1") == texts.ALREADY_HERE
+    assert await tap_signed(talk, ann, reply_id, "e", "0") == texts.ALREADY_HERE
     await talk.say(ann, "Ann")
     await talk.ask(ann, {"form_other": None}, {"form_other.required": "true"})
-    assert await talk.tap(ann, "Start over") == texts.BUSY_WITH_ANOTHER
+    await talk.tap(ann, "Edit")
+    assert await talk.tap(ann, "name: Ann") == texts.BUSY_WITH_ANOTHER
+    await talk.tap(ann, texts.BUTTON_BACK)
     await talk.tap(ann, "Submit")
     assert await state(talk, reply_id) == "answered"
 

@@ -107,7 +107,7 @@ async def test_an_update_that_cannot_be_read_is_poison_and_the_queue_goes_on(
         {"update_id": 1, "poll": {"id": "1", "question": "?", "options": [], "total_voter_count": 0}},
         {"update_id": 1, "a_kind_of_next_year": {"x": 1}},
         {"update_id": 1, "edited_message": None},
-        {"update_id": 1, "message": None, "edited_message": {"text": 5}, "channel_post": []},
+        {"update_id": 1, "message": None, "edited_channel_post": {"text": 5}, "channel_post": []},
         written(text=None, entities=[{"type": "bot_command", "offset": 0, "length": 6}]),
         written(text="x", **{"from": None}),
         written(chat={"id": -1, "type": "channel", "title": "News"}),

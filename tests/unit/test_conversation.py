@@ -8,8 +8,9 @@ import pytest
 from shared import texts
 from shared.markup import CAPTION_UNITS, TEXT_UNITS, utf16_len
 from shared.steps import conversation
-from shared.steps.conversation import Draft, closing, content, in_rows, next_ask, opening, outcome, question
+from shared.steps.conversation import Draft, closing, content, next_ask, opening, outcome, question
 from shared.steps.model import Step
+from shared.steps.widgets import in_rows
 from tests.fakes.steps import answer, read, sign
 
 GROUP = -1001234567890
@@ -59,9 +60,9 @@ def test_a_step_of_nothing_but_buttons_asks_for_the_decision() -> None:
     assert said(draft) == texts.YOUR_DECISION
 
 
-def test_a_review_without_actions_ends_with_submit_and_start_over() -> None:
+def test_a_review_of_nothing_has_nothing_to_edit() -> None:
     (draft,) = opened(read({"text_a": "All right?"}, {"review": "true"}))
-    assert tappable(draft) == [[("Submit", "r:1"), ("Start over", "r:0")]]
+    assert tappable(draft) == [[("Submit", "r:1")]]
 
 
 def test_the_first_question_stands_under_the_last_text() -> None:
@@ -150,8 +151,8 @@ def test_a_question_has_its_label_unit_and_help() -> None:
 
 def test_choices_are_buttons_and_a_field_that_is_not_required_can_be_skipped() -> None:
     step = read(FORM, FORM_KEYS)
-    assert tappable(question(step, 2, sign)) == [[("Yes", "q2:0"), ("No", "q2:1")]]
-    assert tappable(question(step, 1, sign)) == [[("Skip", "q1:s")]]
+    assert tappable(question(step, 2, sign)) == [[("Yes", "q2:0"), ("No", "q2:1")], [("« Back", "q2:b")]]
+    assert tappable(question(step, 1, sign)) == [[("« Back", "q1:b"), ("Skip", "q1:s")]]
 
 
 def test_an_action_that_needs_no_form_is_offered_at_every_question() -> None:
@@ -251,7 +252,7 @@ def test_after_the_last_question_the_answers_are_shown_with_the_actions() -> Non
     draft = closing(step, answers, sign)
     assert draft is not None
     assert said(draft) == "name: Ann <b>\nage: 7\nSure: Yes\nYour decision?"
-    assert tappable(draft) == [[("Yes", "a0:"), ("No", "a1:")]]
+    assert tappable(draft) == [[("Yes", "a0:"), ("No", "a1:")], [("Edit", "r:0")]]
 
 
 def test_a_form_without_actions_and_review_has_no_closing_question() -> None:
@@ -261,7 +262,7 @@ def test_a_form_without_actions_and_review_has_no_closing_question() -> None:
 def test_a_form_with_a_review_closes_with_submit() -> None:
     draft = closing(read({"form_x": None}, {"review": "true"}), {"form_x": answer("x")}, sign)
     assert draft is not None
-    assert tappable(draft) == [[("Submit", "r:1"), ("Start over", "r:0")]]
+    assert tappable(draft) == [[("Submit", "r:1"), ("Edit", "r:0")]]
 
 
 def test_a_long_answer_does_not_push_the_buttons_away() -> None:

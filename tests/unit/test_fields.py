@@ -4,11 +4,16 @@ import json
 import math
 import random
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from shared.engine.values import STRING_MAX_UNITS
+from shared.errors import ConfigurationError
 from shared.steps import fields
 from shared.steps.fields import InvalidAnswer, options_of, read_answer, skipped
 from shared.steps.model import Ask, Option
@@ -156,7 +161,7 @@ def test_the_exact_value_of_an_option_means_that_option() -> None:
 def test_what_was_chosen_is_shown_by_its_caption() -> None:
     assert read_answer(field("choice", options=RED_OR_BLUE), "r")["shown"] == "Red"
     assert read_answer(field("boolean"), "yes")["shown"] == "Yes"
-    assert read_answer(field("integer"), "1 000")["shown"] == "1 000"
+    assert read_answer(field("integer"), "1 000")["shown"] == "1000"
 
 
 def test_the_choices_under_a_question_are_the_authors_else_those_of_the_type() -> None:
@@ -212,3 +217,83 @@ def test_a_pattern_that_backtracks_for_ever_refuses_within_its_limit() -> None:
     with pytest.raises(InvalidAnswer):
         read_answer(ask, "x" * 5000)
     assert time.monotonic() - started < 5
+
+
+# types of a platform team
+
+
+def offered(monkeypatch: pytest.MonkeyPatch, *kinds: object) -> None:
+    """Let an installed package offer these types."""
+    points = [SimpleNamespace(name="ours", value="ours:KIND", load=lambda kind=kind: kind) for kind in kinds]
+    monkeypatch.setattr(fields, "entry_points", lambda group: points if group == fields.ENTRY_POINTS else [])
+    monkeypatch.setattr(fields, "TYPES", dict(fields.TYPES))
+
+
+def test_a_type_of_an_installed_package_is_read_shown_and_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_even(ask: Ask, answer: str) -> dict[str, Any]:
+        if int(answer) % 2:
+            raise InvalidAnswer("That should be even, like 4.")
+        return {"value": int(answer), "type": "Integer"}
+
+    offered(
+        monkeypatch,
+        fields.FieldType("even", read_even, lambda ask, typed: f"#{typed['value']}", "4", "Integer"),
+    )
+    fields.load()
+    assert read_answer(field("even"), "4") == {"value": 4, "type": "Integer", "shown": "#4"}
+    assert refused(field("even"), "5") == "That should be even, like 4."
+    fields.load()  # a process may look twice
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("no type", "is no FieldType: 'no type'"),
+        (replace(fields.TYPES["url"]), "two field types are called 'url'"),
+    ],
+)
+def test_a_type_that_is_none_or_takes_a_name_is_told(
+    monkeypatch: pytest.MonkeyPatch, kind: object, reason: str
+) -> None:
+    offered(monkeypatch, kind)
+    with pytest.raises(ConfigurationError, match=reason):
+        fields.load()
+
+
+# every type: laws
+
+
+ANY_TEXT = st.text(max_size=60) | st.from_regex(r"[-+0-9., :/T]{1,20}", fullmatch=True)
+OPTIONS = (
+    Option(value="a", caption="Alpha"),
+    Option(value="b", caption="Alpha, Beta"),
+    Option(value="c", caption="Gamma; x"),
+    Option(value="Alpha", caption="δ"),
+)
+
+
+@pytest.mark.parametrize("name", sorted(fields.TYPES))
+@given(answer=ANY_TEXT)
+@example(answer="+49 30 (123) 456-7")
+@example(answer="2026-03-14 15:30")
+@example(answer="-12.5, 7")
+@example(answer='{"a": [1, null, "\\u0000"]}')
+@example(answer="Alpha, Beta, Gamma; x")
+@example(answer="x" * 4100)
+def test_any_answer_is_taken_or_refused_and_what_is_shown_of_it_reads_the_same(
+    name: str, answer: str
+) -> None:
+    asked = field(name, options=OPTIONS if "choice" in name else ())
+    try:
+        kept = read_answer(asked, answer)
+    except InvalidAnswer:
+        return
+    again = read_answer(asked, kept["shown"])
+    assert (again["value"], again["type"]) == (kept["value"], kept["type"])
+
+
+@given(values=st.lists(st.sampled_from([option.value for option in OPTIONS]), unique=True))
+def test_whatever_is_ticked_reads_the_same_when_it_is_written(values: list[str]) -> None:
+    asked = field("multichoice", options=OPTIONS)
+    kept = fields.ticked(asked, values)
+    assert read_answer(asked, kept["shown"])["value"] == kept["value"]
