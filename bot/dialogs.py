@@ -108,8 +108,22 @@ class Dialog:
         """End the step with what the engine is to be told; its buttons go and the decision is shown."""
         if not await transitions.answer(self.tx, self.reply.id, outcome, by, by_name):
             return False
-        await outbox.retire_all(self.tx, self.reply.id, render_html(texts.answered_by(caption, by_name)))
+        await self._clean_up(texts.answered_by(caption, by_name))
         return True
+
+    async def _clean_up(self, note: str) -> None:
+        """What is left of the step's messages is for its author to say."""
+        after = self.step.after
+        prompts = await outbox.of_reply(self.tx, self.reply.id, ended=after != "keep")
+        if after == "keep":
+            await outbox.retire(self.tx, prompts, render_html(note))
+            return
+        heading = f"<b>{escape_value(self.step.title)}</b><br/>" if self.step.title else ""
+        summary = render_html(heading + note)
+        if after == "summarise":
+            await outbox.summarise(self.tx, prompts, summary)
+        else:
+            await outbox.take_away(self.tx, prompts, summary)
 
     async def show_again(self) -> None:
         """Post the step anew, at the question where it stands; the older copy loses its buttons."""

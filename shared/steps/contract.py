@@ -62,6 +62,7 @@ def read_step(declared: Declared, *, needs_file: bool = False, may_ask: bool = T
         # Whoever says what a cancellation throws wants the step to be cancellable.
         cancellable=reading.flag("cancellable", default=bool(reading.get("on_cancel"))),
         on_cancel=reading.get("on_cancel") or None,
+        after=reading.one_of("after", ("keep", "summarise", "delete")),
         local_results=declared.local_results,
     )
     step = step.model_copy(update={"shadows": tuple(n for n in step.result_names() if n in declared.names)})

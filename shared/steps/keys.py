@@ -70,6 +70,14 @@ STEP_KEYS = _table(
         "none",
         "GIVEN_UP",
     ),
+    Key(
+        "after",
+        "`keep`, `summarise`, `delete`",
+        "what becomes of the step's messages when it is answered: they stay without their buttons, become one"
+        " line, or go",
+        "`keep`",
+        "summarise",
+    ),
 )
 
 _LABEL = "label"

@@ -74,6 +74,7 @@ class Step(_Frozen):
     review: bool = False
     cancellable: bool = False
     on_cancel: str | None = None
+    after: Literal["keep", "summarise", "delete"] = "keep"
     local_results: bool = False
     shadows: tuple[str, ...] = ()
     """Inputs of the step that have the name of a result and would swallow it."""

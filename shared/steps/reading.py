@@ -5,7 +5,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -50,6 +50,14 @@ class Reading:
             self.complain(name, f"found {value!r}", "allowed: true, false")
             return default
         return value.lower() == "true"
+
+    def one_of(self, name: str, words: Sequence[str]) -> Any:
+        """The value of a key that is one of some words; the first where it is not given."""
+        value = (self.get(name) or "").strip() or words[0]
+        if value in words:
+            return value
+        self.complain(name, f"found {value!r}" + nearest(value, words), allowed(words))
+        return words[0]
 
     def number(self, name: str) -> float | None:
         """The value of a key that is a finite number."""

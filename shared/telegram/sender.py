@@ -17,7 +17,7 @@ from telegram import (
     ReplyKeyboardRemove,
     ReplyParameters,
 )
-from telegram.error import ChatMigrated, TelegramError
+from telegram.error import BadRequest, ChatMigrated, TelegramError
 
 from shared import outbox, texts, transitions
 from shared.db import Database, Tx
@@ -185,8 +185,7 @@ class Sender:
     async def _change(self, prompt: Prompt, message_id: int) -> None:
         content = prompt.content
         chat_id = prompt.chat_id
-        if prompt.state == "deleting":
-            await self._bot.delete_message(chat_id, message_id, rate_limit_args=PAID)
+        if prompt.state == "deleting" and await self._is_deleted(chat_id, message_id):
             return
         markup = _markup(content, self._bot)
         inline = markup if isinstance(markup, InlineKeyboardMarkup) else None
@@ -205,6 +204,16 @@ class Sender:
                 content["text"], chat_id, message_id, entities=entities, reply_markup=inline,
                 link_preview_options=NO_PREVIEW, rate_limit_args=PAID,
             )  # fmt: skip
+
+    async def _is_deleted(self, chat_id: int, message_id: int) -> bool:
+        """Delete a message; False where Telegram no longer does, which begins after 48 hours."""
+        try:
+            await self._bot.delete_message(chat_id, message_id, rate_limit_args=PAID)
+        except BadRequest as error:
+            if "can't be deleted" not in error.message.lower():
+                raise
+            return False
+        return True
 
     async def _changed(self, prompt: Prompt) -> None:
         async with self._db.begin() as tx:

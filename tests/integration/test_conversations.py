@@ -399,6 +399,35 @@ async def test_on_a_keyboard_of_its_own_a_question_is_skipped_and_left_by_words(
     assert (told["form_a"], told["form_b"]) == ("Two", None)
 
 
+@pytest.mark.parametrize("after", ["keep", "summarise", "delete"])
+async def test_what_is_left_of_a_step_is_what_its_author_says(talk: Conversation, after: str) -> None:
+    ann = await talk.telegram.ann()
+    asks = {"text_a": "Look.", "form_a": None, "form_b": None, "action_yes": "Yes"}
+    await talk.ask(ann, asks, {"form_a.required": "true", "title": "It", "after": after})
+    await talk.say(ann, "One")
+    await talk.say(ann, "Two")
+    await talk.tap(ann, "Yes")
+    decision = "a: One\nb: Two\nYour decision?\n\n✓ Yes · Ann"
+    left = {
+        "keep": ["It\n\nLook.\n\n1 of 2: a", "2 of 2: b\n\n✓ Two", decision],
+        "summarise": ["It\n✓ Yes · Ann"],
+        "delete": [],
+    }
+    assert await talk.telegram.texts(ann) == left[after]
+
+
+@pytest.mark.parametrize("after", ["summarise", "delete"])
+async def test_what_telegram_no_longer_deletes_says_how_the_step_ended(
+    talk: Conversation, after: str
+) -> None:
+    ann = await talk.telegram.ann()
+    await talk.ask(ann, {"form_a": None, **SURE}, {"form_a.required": "true", "title": "It", "after": after})
+    await talk.say(ann, "One")
+    await talk.telegram.advance(49 * 3600)
+    await talk.tap(ann, "Yes")
+    assert await talk.telegram.texts(ann) == ["It\n✓ Yes · Ann"] * 2
+
+
 async def test_a_message_that_is_edited_changes_the_answer_that_it_was(talk: Conversation) -> None:
     ann = await talk.telegram.ann()
     keys = {"form_a.type": "integer", "form_a.required": "true"}
