@@ -6,7 +6,7 @@ from typing import cast
 
 from telegram import InaccessibleMessage
 
-from bot import commands, groups
+from bot import commands, deciding, groups
 from bot.context import Context
 from bot.dialogs import Dialog, may_answer, open_dialog
 from shared import outbox, texts, transitions
@@ -53,12 +53,33 @@ async def _of_step(context: Context, tap: Tap) -> None:
     if dialog is None:
         await _over(context, tap)
         return
-    if dialog.reply.chat_id != context.chat_id or not await may_answer(context, dialog, context.user):
+    if not await _refused(context, dialog, tap):
+        await _by_item(context, dialog, tap)
+
+
+async def _refused(context: Context, dialog: Dialog, tap: Tap) -> bool:
+    """Whether this person must not tap this just now; they are told why."""
+    taken = dialog.reply.claimed_by is not None
+    if dialog.reply.chat_id != context.chat_id:
         context.toast(texts.NOT_YOURS, alert=True)
-        return
+    elif tap.item == "c" and taken:
+        return False  # an administrator may give back what somebody else has
+    elif not await may_answer(context, dialog, context.user):
+        whose = texts.claimed_by(dialog.reply.claimed_by_name) if taken else texts.NOT_YOURS
+        context.toast(whose, alert=True)
+    elif dialog.step.claim and not taken and tap.item != "c":
+        context.toast(texts.CLAIM_FIRST, alert=True)
+    else:
+        return False
+    return True
+
+
+async def _by_item(context: Context, dialog: Dialog, tap: Tap) -> None:
     kind, number = tap.item[:1], tap.item[1:]
     index = int(number) if number.isdigit() else None
-    if kind == "d":
+    if kind == "c" and dialog.step.claim:
+        await (deciding.give_back if tap.option == "0" else deciding.take)(context, dialog)
+    elif kind == "d":
         await _open(context, dialog)
     elif kind == "r":
         await _review(context, dialog, tap.option)
@@ -244,6 +265,9 @@ async def _act(context: Context, dialog: Dialog, index: int) -> None:
     action = dialog.step.actions[index]
     if dialog.next_ask is not None and not action.without_form:
         context.toast(texts.QUESTIONS_FIRST, alert=True)
+        return
+    if dialog.step.votes:
+        await deciding.vote(context, dialog, index)
         return
     await _accepted(context, dialog)
     await dialog.finish(action.name, context.user.id, context.user.full_name)

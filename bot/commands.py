@@ -6,7 +6,7 @@ import structlog
 from telegram import BotCommand, MessageEntity
 from telegram.error import TelegramError
 
-from bot import dialogs, groups
+from bot import deciding, dialogs, groups
 from bot.context import Context
 from shared import outbox, texts, transitions
 from shared.models import PendingReply
@@ -22,6 +22,7 @@ COMMANDS = {
     "groups": "your groups, and what can be started for them",
     "tasks": "what waits for you",
     "cancel": "leave or end what waits for you",
+    "assign": "in a group, as a reply to a step: who is to do it",
     "help": "what I do and how",
 }
 SHOWN_TASKS = 10
@@ -79,6 +80,7 @@ async def run(context: Context, command: str) -> None:
         "groups": groups.command,
         "tasks": _tasks,
         "cancel": _cancel,
+        "assign": deciding.assign,
     }.get(command)
     if handler is not None:
         await handler(context)

@@ -1,5 +1,6 @@
 """The conversation about one step: questions one by one, the buttons at the end, the outcome."""
 
+import asyncio
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,12 +9,14 @@ from telegram import Message, User
 from bot.context import ASK_TIMEOUT_S, Context
 from shared import outbox, texts, transitions
 from shared.db import Tx
+from shared.engine.errors import NoAnswer
 from shared.errors import StepgramError
 from shared.markup import escape_value, render_html
 from shared.models import Json, PendingReply
 from shared.service import Services
 from shared.signing import derive_key
 from shared.steps import conversation
+from shared.steps.contract import ENGINE_GROUP
 from shared.steps.conversation import Draft, Sign
 from shared.steps.model import Step
 
@@ -100,7 +103,7 @@ class Dialog:
 
     async def finish(self, action: str | None, by: int, by_name: str) -> bool:
         """End the step with an action, or without one; False if somebody was faster."""
-        outcome = conversation.outcome(self.step, self.answers, action)
+        outcome = conversation.outcome(self.step, self.answers, action, self.reply.votes)
         caption = next((known.caption for known in self.step.actions if known.name == action), "")
         return await self.end(outcome, caption or texts.DONE, by, by_name)
 
@@ -133,7 +136,14 @@ class Dialog:
             await self.post(*conversation.content(self.step))
             await self.go_on(self.reply.recipient_id or 0, "")
         else:
-            await self.post(*conversation.opening(self.step, self.sign, dialog_open=self.reply.dialog_open))
+            await self.post(
+                *conversation.opening(
+                    self.step,
+                    self.sign,
+                    dialog_open=self.reply.dialog_open,
+                    claimed_by=self.reply.claimed_by_name,
+                )
+            )
 
     async def leave(self) -> None:
         """Close the form but not the step: the answers so far are kept, another form may be opened."""
@@ -154,18 +164,33 @@ async def open_dialog(context: Context, reply_id: int) -> Dialog | None:
 
 
 async def may_answer(context: Context, dialog: Dialog, user: User) -> bool:
-    """Whether a person may answer a step: its recipient, or in a group whoever its rule allows."""
+    """Whether a person may answer a step: its recipient, or in a group whoever its rule allows.
+
+    Of a step that one person takes it is that person, whom an administrator may have chosen.
+    """
     step = dialog.step
+    if dialog.reply.claimed_by is not None:
+        return user.id == dialog.reply.claimed_by
     if step.recipient_id is not None:
         return user.id == step.recipient_id
     if isinstance(step.allow, tuple):
         return user.id in step.allow
     if step.allow == "anyone":
         return True
-    administrators = await context.services.bot.get_chat_administrators(
-        dialog.reply.chat_id, read_timeout=ASK_TIMEOUT_S
-    )
-    return any(each.user.id == user.id for each in administrators)
+    if step.allow == "admins":
+        return await is_admin(context, dialog.reply.chat_id, user)
+    try:
+        async with asyncio.timeout(ASK_TIMEOUT_S):
+            group = step.allow.removeprefix(ENGINE_GROUP)
+            return await context.services.engine.is_member(f"tg_user_{user.id}", group)
+    except TimeoutError as error:
+        raise NoAnswer("the engine does not say who is in a group") from error
+
+
+async def is_admin(context: Context, chat_id: int, user: User) -> bool:
+    """Whether a person is an administrator of a group, by Telegram's word of this moment."""
+    found = await context.services.bot.get_chat_administrators(chat_id, read_timeout=ASK_TIMEOUT_S)
+    return any(each.user.id == user.id for each in found)
 
 
 async def target(context: Context) -> tuple[Dialog | None, int | None]:

@@ -128,6 +128,9 @@ class PendingReply(Queued):
     recipient_id: Mapped[int | None]
     answers: Mapped[Json] = mapped_column(server_default=text("'{}'"))
     dialog_open: Mapped[bool] = mapped_column(server_default=false())
+    claimed_by: Mapped[int | None]
+    claimed_by_name: Mapped[str | None]
+    votes: Mapped[Json] = mapped_column(server_default=text("'{}'"))
     outcome: Mapped[Json | None]
     answered_by: Mapped[int | None]
     answered_by_name: Mapped[str | None]

@@ -47,9 +47,13 @@ async def meet(
         await notify(tx, ENGINE_USERS.name)
 
 
-async def name_of(tx: Tx, user_id: int) -> str | None:
-    """The first name of a person."""
-    return await tx.scalar(select(Person.first_name).where(Person.user_id == user_id))
+async def by_username(tx: Tx, username: str) -> tuple[int, str] | None:
+    """The id and the name of a person by their Telegram username, if they have met the bot."""
+    known = func.lower(Person.username) == username.lower()
+    found = (await tx.scalars(select(Person).where(known).order_by(Person.id.desc()).limit(1))).first()
+    if found is None:
+        return None
+    return found.user_id, " ".join(filter(None, (found.first_name, found.last_name)))
 
 
 async def remember_group(tx: Tx, chat_id: int, kind: str, title: str, *, is_member: bool) -> None:

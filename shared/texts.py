@@ -38,6 +38,12 @@ MONTHS = (
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 
+BUTTON_CLAIM = "I take it"
+BUTTON_RELEASE = "Give it back ({name})"
+CLAIM_FIRST = "Somebody has to take this first: tap “I take it”."
+ASSIGN_HOW = "Reply to the step with /assign and name the person, like /assign @name."
+ASSIGN_WHOM = "I do not know that person. They have to write to me or in this group once."
+ASSIGN_ADMINS = "Only administrators of this group can assign a step."
 YOUR_DECISION = "Your decision?"
 NOT_YOURS = "This question is for somebody else."
 OUTDATED = "This button is out of date. /tasks shows what waits for you."
@@ -65,6 +71,7 @@ button, a text or a file.
 /tasks shows what waits for you
 /groups shows the groups you administer, and what can be started for them
 /cancel leaves or ends what waits for you
+/assign, in a group as a reply to a step, says who is to do it
 /help shows this"""
 NO_TASKS = "Nothing waits for you."
 TASKS = "This waits for you:"
@@ -183,6 +190,16 @@ def question(label: str, number: int, total: int, help_text: str | None, unit: s
 def file_kinds(accept: tuple[str, ...]) -> str:
     """What kind of file is wanted, in words."""
     return f"a {' or '.join(accept)} file" if accept else "your file"
+
+
+def claimed_by(name: str | None) -> str:
+    """Somebody else has taken the step."""
+    return f"{name or 'Somebody'} has taken this."
+
+
+def voted(caption: str) -> str:
+    """A vote was counted."""
+    return f"Your vote: {caption}. You can change it until this is decided."
 
 
 def answered_by(caption: str, name: str | None) -> str:

@@ -189,6 +189,21 @@ async def keep_answers(tx: Tx, reply_id: int, answers: Json) -> bool:
     return await _set(tx, reply_id, OPEN, answers=answers)
 
 
+async def claim_step(tx: Tx, reply_id: int, by: int, by_name: str) -> bool:
+    """Let somebody take an open step of a group; who had taken it has it no more."""
+    return await _set(tx, reply_id, OPEN, claimed_by=by, claimed_by_name=by_name)
+
+
+async def release_step(tx: Tx, reply_id: int) -> bool:
+    """Give an open step of a group back; the answers so far are kept."""
+    return await _set(tx, reply_id, OPEN, claimed_by=None, claimed_by_name=None, dialog_open=False)
+
+
+async def keep_votes(tx: Tx, reply_id: int, votes: Json) -> bool:
+    """Store what the people of a group have chosen so far."""
+    return await _set(tx, reply_id, OPEN, votes=votes)
+
+
 async def posted(tx: Tx, reply_id: int) -> bool:
     """A prompt of the step is shown. Never moves an answered step back."""
     before = ("parked", "undeliverable")
@@ -325,6 +340,9 @@ async def reopen(tx: Tx, reply_id: int, new: NewReply, *, lease_due_s: float) ->
         due_at=func.now() + timedelta(seconds=lease_due_s),
         shown_at=func.now(),
         answers={},
+        claimed_by=None,
+        claimed_by_name=None,
+        votes={},
         outcome=None,
         answered_by=None,
         answered_by_name=None,

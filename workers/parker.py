@@ -19,7 +19,7 @@ from shared.service import Services
 from shared.signing import derive_key
 from shared.steps import contract, conversation
 from shared.steps.model import Step
-from shared.steps.reading import Declared
+from shared.steps.reading import Declared, as_text
 from workers.registry import Human
 
 log = structlog.get_logger(__name__)
@@ -145,8 +145,12 @@ class Parker:
         properties = dict(
             sorted(task.extension_properties.items(), key=lambda each: order.get(each[0], len(order)))
         )
+        needs_starter = contract.says_starter(values, properties)
+        starter: Any = None
+        if needs_starter or not contract.names_recipient(values, properties):
+            starter = await self._of_process(task, "telegram_user_id")
         if not contract.names_recipient(values, properties):
-            values["telegram_user_id"] = await self._of_process(task, "telegram_user_id")
+            values["telegram_user_id"] = starter
         return Declared(
             activity=task.activity_id,
             names=tuple(names),
@@ -154,6 +158,7 @@ class Parker:
             properties=properties,
             caught_codes=None if info.catches_all else info.caught_error_codes,
             local_results=bool(info.output_names),
+            starter=as_text(starter) if needs_starter else None,
         )
 
     async def _of_process(self, task: FetchedTask, name: str) -> Any:
@@ -210,9 +215,8 @@ class Parker:
         held_chats: set[int] = set()
         for reply_id, step in opened:
             has_place = step.asks_nothing or reply_id in placed
-            has_dialog = (
-                has_place and bool(step.asks) and await transitions.open_dialog(tx, reply_id, step.chat_id)
-            )
+            asks_now = has_place and bool(step.asks) and not step.claim
+            has_dialog = asks_now and await transitions.open_dialog(tx, reply_id, step.chat_id)
             sign = conversation.signer(reply_id, step.recipient_id, self._key)
             drafts = conversation.opening(step, sign, dialog_open=has_dialog)
             posts.append(outbox.Post(step.chat_id, drafts, reply_id, held=not has_place))

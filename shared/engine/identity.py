@@ -39,10 +39,15 @@ class Identity(Rest):
         try:
             await self._call("PUT", path_of("group", group_id, "members", user_id))
         except (EngineFault, NoAnswer):
-            if not await self._is_member(user_id, group_id):
+            # The engine answers a second membership as if its database were broken, so ask.
+            if not await self.is_member(user_id, group_id):
                 raise
 
-    async def _is_member(self, user_id: str, group_id: str) -> bool:
-        """The engine answers a second membership as if its database were broken, so ask."""
+    async def is_member(self, user_id: str, group_id: str) -> bool:
+        """Whether a user is in a group; False where there is no such user or group."""
         query = {"id": user_id, "memberOfGroup": group_id}
         return int((await self._call("GET", "/user/count", params=query))["count"]) > 0
+
+    async def member_count(self, group_id: str) -> int:
+        """How many users are in a group; 0 where there is no such group."""
+        return int((await self._call("GET", "/user/count", params={"memberOfGroup": group_id}))["count"])

@@ -6,7 +6,7 @@ An input parameter of the same name makes a key dynamic. All names and keys are 
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from shared.errors import AuthorError
 from shared.markup import Rich
@@ -19,6 +19,8 @@ RECIPIENT_NAMES = {"telegram_user_id", "chat_id"}
 OF_THE_STEP = {*STEP_KEYS, *RECIPIENT_NAMES}
 """Names that are no items."""
 
+ENGINE_GROUP = "group:"
+_USER = r"(?:tg_user_)?[1-9]\d{0,17}"
 MAX_ACTIONS = 12
 MAX_CAPTION = 64
 
@@ -55,6 +57,9 @@ def read_step(declared: Declared, *, needs_file: bool = False, may_ask: bool = T
         recipient_id=recipient_id,
         allow=allow,
         thread_id=reading.integer("thread"),
+        # In a private chat there is nobody to take it from, and nobody to outvote.
+        claim=reading.flag("claim", default=False) and chat_id < 0,
+        votes=_votes(reading) if chat_id < 0 else None,
         shown=tuple(shown),
         asks=tuple(asks),
         actions=tuple(actions),
@@ -158,12 +163,43 @@ def _recipient(reading: Reading) -> tuple[int, int | None, str | tuple[int, ...]
 
 def _allow(reading: Reading) -> str | tuple[int, ...]:
     allow = (reading.get("allow") or "anyone").strip()
-    if allow in {"anyone", "admins"}:
+    if allow in {"anyone", "admins"} or re.fullmatch(rf"{ENGINE_GROUP}[A-Za-z0-9_.-]+", allow):
         return allow
-    if re.fullmatch(r"\d{1,18}(\s*,\s*\d{1,18})*", allow):
-        return tuple(int(part) for part in allow.split(","))
-    reading.complain("allow", f"found {allow!r}", "allowed: anyone, admins, or user ids with commas")
+    if allow == "starter":
+        return _starter(reading)
+    if re.fullmatch(rf"{_USER}(\s*,\s*{_USER})*", allow, re.ASCII):
+        return tuple(int(part.strip().removeprefix("tg_user_")) for part in allow.split(","))
+    known = "allowed: anyone, admins, starter, group:NAME, or user ids with commas"
+    reading.complain("allow", f"found {allow!r}", known)
     return "anyone"
+
+
+def _starter(reading: Reading) -> tuple[int, ...]:
+    starter = reading.declared.starter
+    if starter is None:
+        return ()
+    if re.fullmatch(_USER, starter.strip(), re.ASCII):
+        return (int(starter.strip().removeprefix("tg_user_")),)
+    found = f"found 'starter', but the process variable telegram_user_id is {starter or 'not set'!r}"
+    reading.complain("allow", found, "start the process with telegram_user_id, or name who may answer")
+    return ()
+
+
+def says_starter(values: Mapping[str, Any], properties: Mapping[str, str]) -> bool:
+    """Whether who may answer depends on who started the process."""
+    said = values.get("allow")
+    return as_text(properties.get("allow") if said is None else said).strip() == "starter"
+
+
+def _votes(reading: Reading) -> int | Literal["majority"] | None:
+    votes = (reading.get("votes") or "").strip()
+    if votes == "majority":
+        return "majority"
+    if re.fullmatch(r"[1-9]\d{0,4}", votes, re.ASCII):
+        return int(votes)
+    if votes:
+        reading.complain("votes", f"found {votes!r}", "a whole number above 0, or majority, is expected")
+    return None
 
 
 def _check_whole(reading: Reading, step: Step, *, needs_file: bool, may_ask: bool) -> None:
@@ -176,6 +212,10 @@ def _check_whole(reading: Reading, step: Step, *, needs_file: bool, may_ask: boo
         reading.complain(", ".join(asked) or "review", "a notice asks nothing", "use render_task to ask")
     if not (step.shown or step.asks or step.actions):
         reading.complain("text_*", "the step shows nothing and asks nothing", "give it a text_…")
+    if step.votes and (step.asks or not step.actions):
+        reading.complain("votes", "only buttons can be voted on", "give the step buttons and no questions")
+    if step.votes and step.claim:
+        reading.complain("votes", "found together with claim", "either one takes the step, or several vote")
     names = step.result_names()
     for name in sorted({name for name in names if names.count(name) > 1}):
         reading.complain(name, "two results have this name", "give the field another one")

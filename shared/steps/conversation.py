@@ -3,6 +3,7 @@
 Pure functions of the step, the answers so far and a signer of buttons; who stores or sends is elsewhere.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -91,9 +92,14 @@ def next_ask(step: Step, answers: Json) -> int | None:
     )
 
 
-def opening(step: Step, sign: Sign, *, dialog_open: bool) -> list[Draft]:
-    """The first prompts of a step: what it shows, then its first question or its buttons."""
+def opening(step: Step, sign: Sign, *, dialog_open: bool, claimed_by: str | None = None) -> list[Draft]:
+    """The first prompts of a step: what it shows, then its first question or its buttons.
+
+    ``claimed_by`` names who has taken a step that is to be claimed.
+    """
     drafts = content(step)
+    if step.claim and not dialog_open:
+        return _in_thread(step, _with_rows(drafts, claim_rows(step, sign, claimed_by), "action_buttons"))
     if step.asks and dialog_open:
         return _in_thread(step, _with_question(drafts, question(step, 0, sign)))
     if step.asks:
@@ -103,6 +109,27 @@ def opening(step: Step, sign: Sign, *, dialog_open: bool) -> list[Draft]:
     if step.actions or step.review:
         return _in_thread(step, _with_rows(drafts, closing_rows(step, sign), "action_buttons"))
     return _in_thread(step, [replace(draft, kind="notice") for draft in drafts])
+
+
+def claim_rows(step: Step, sign: Sign, claimed_by: str | None) -> Rows:
+    """Under a step that one person takes: Claim; once it is taken its own buttons, and Release."""
+    if claimed_by is None:
+        return (((texts.BUTTON_CLAIM, sign("c", "1")),),)
+    own: Rows = (((texts.BUTTON_ANSWER, sign("d", "")),),) if step.asks else closing_rows(step, sign)
+    release = texts.BUTTON_RELEASE.format(name=shortened(claimed_by, 20))
+    return (*own, ((release, sign("c", "0")),))
+
+
+def ballot(step: Step, sign: Sign, votes: Json) -> Draft:
+    """The message of a step that several decide, with what each has chosen so far."""
+    asked = opening(step, sign, dialog_open=False)[-1]
+    lines = []
+    for action in step.actions:
+        names = [str(vote["name"]) for vote in votes.values() if vote["action"] == action.name]
+        if names:
+            lines.append(label_line(f"{action.caption} ({len(names)})", ", ".join(names)))
+    rich = join(asked.rich, join(*lines, separator="\n"), separator="\n\n") if lines else asked.rich
+    return replace(asked, rich=truncate(rich, MESSAGE_LIMIT))
 
 
 def _in_thread(step: Step, drafts: list[Draft]) -> list[Draft]:
@@ -266,7 +293,7 @@ def closing(step: Step, answers: Json, sign: Sign) -> Draft | None:
     )
 
 
-def outcome(step: Step, answers: Json, action: str | None) -> Json:
+def outcome(step: Step, answers: Json, action: str | None, votes: Json | None = None) -> Json:
     """What the engine is told when the step is over: every variable of the contract, typed."""
     variables: Json = {}
     for ask in step.asks:
@@ -280,4 +307,7 @@ def outcome(step: Step, answers: Json, action: str | None) -> Json:
         variables[f"action_{known.name}"] = {"value": known.name == action, "type": "Boolean"}
     if step.actions:
         variables["action"] = {"value": action, "type": "String"}
+    if step.votes:
+        chosen = {user_id: vote["action"] for user_id, vote in (votes or {}).items()}
+        variables["votes"] = {"value": json.dumps(chosen), "type": "Json"}
     return {"kind": "complete", "variables": variables}

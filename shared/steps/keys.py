@@ -48,12 +48,20 @@ STEP_KEYS = _table(
     ),
     Key(
         "allow",
-        "`anyone`, `admins`, or user ids with commas",
-        "who in a group may answer; administrators are asked of Telegram at that moment",
+        "`anyone`, `admins`, `starter`, `group:NAME`, or user ids with commas",
+        "[who in a group may answer](#groups)",
         "`anyone`",
         "admins",
     ),
     Key("thread", WHOLE, "the topic (message_thread_id) of a forum group; not 1", "none", "17"),
+    Key("claim", FLAG, "in a group one person takes the step before anybody answers it", "`false`", "true"),
+    Key(
+        "votes",
+        "whole number, or `majority`",
+        "in a group so many must tap the same button",
+        "the first tap decides",
+        "3",
+    ),
     Key("review", FLAG, "a form without buttons ends with Submit and Edit", "`false`", "true"),
     Key(
         "cancellable",

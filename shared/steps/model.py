@@ -68,6 +68,10 @@ class Step(_Frozen):
     recipient_id: int | None
     allow: str | tuple[int, ...] = "anyone"
     thread_id: int | None = None
+    claim: bool = False
+    """In a group: one person takes the step before anybody answers it."""
+    votes: int | Literal["majority"] | None = None
+    """In a group: how many must tap the same button."""
     shown: tuple[Shown, ...] = ()
     asks: tuple[Ask, ...] = ()
     actions: tuple[Action, ...] = ()
@@ -89,4 +93,5 @@ class Step(_Frozen):
         names = [ask.name for ask in self.asks]
         names += [f"{ask.name}_meta" for ask in self.asks if ask.is_file]
         names += [f"action_{action.name}" for action in self.actions]
-        return [*names, "action"] if self.actions else names
+        names += ["action"] if self.actions else []
+        return [*names, "votes"] if self.votes else names

@@ -21,6 +21,8 @@ class Declared:
     properties: Mapping[str, str]
     caught_codes: frozenset[str] | None = frozenset()
     local_results: bool = False
+    starter: str | None = None
+    """The person for whom the process was started, "" where it names none; None: not known here."""
 
 
 @dataclass

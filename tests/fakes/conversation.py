@@ -105,6 +105,25 @@ class Conversation:
         await self.turn()
         return await self.telegram.toast(callback_id)
 
+    async def tap_late(self, person: int, caption: str, chat_id: int) -> str:
+        """Somebody taps what their Telegram still showed a moment ago; what pops up then."""
+        for message in reversed(await self.telegram.shown(chat_id)):
+            for button in await self._once_under(message):
+                if button["text"] == caption:
+                    data = button["callback_data"]
+                    tap = await self.telegram.press(person, message, chat_id, data=data, stale=True)
+                    await self.turn()
+                    return await self.telegram.toast(tap)
+        raise LookupError(caption)
+
+    async def _once_under(self, message: Json) -> list[Json]:
+        """The buttons that a message was sent with."""
+        for call in await self.telegram.calls("sendMessage"):
+            if isinstance(call["result"], dict) and call["result"]["message_id"] == message["message_id"]:
+                rows = (call["result"].get("reply_markup") or {}).get("inline_keyboard", [])
+                return [button for row in rows for button in row]
+        return []
+
     async def message_with(self, chat_id: int, caption: str) -> Json:
         """The newest message of the bot with that button."""
         shown = await self.telegram.shown(chat_id)

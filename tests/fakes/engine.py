@@ -80,6 +80,7 @@ class FakeEngine:
         catches: Sequence[str | None] = (),
         retries: int | None = None,
         business_key: str | None = None,
+        process_variables: Mapping[str, Any] | None = None,
     ) -> FetchedTask:
         """Let an instance arrive at an external task; what a worker would fetch of it."""
         number = next(self._numbers)
@@ -115,6 +116,7 @@ class FakeEngine:
             raw={},
         )
         self.held[task.id] = Held(task, retries=retries)
+        self.process_variables[task.process_instance_id].update(process_variables or {})
         self._news.set()
         return task
 
@@ -294,6 +296,14 @@ class FakeEngine:
     async def add_to_group(self, user_id: str, group_id: str) -> None:
         async with _Call(self, "add_to_group", user_id):
             self.members.add((user_id, group_id))
+
+    async def is_member(self, user_id: str, group_id: str) -> bool:
+        async with _Call(self, "is_member", user_id):
+            return (user_id, group_id) in self.members
+
+    async def member_count(self, group_id: str) -> int:
+        async with _Call(self, "member_count", group_id):
+            return sum(group == group_id for _, group in self.members)
 
     # inside
 

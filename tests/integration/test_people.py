@@ -34,8 +34,8 @@ async def test_a_person_is_remembered_as_telegram_names_them_now(db: Database) -
     row = await meet(db, "Anna", username="anna")
     assert (row.first_name, row.last_name, row.username, row.language_code) == ("Anna", None, "anna", None)
     async with db.begin() as tx:
-        assert await people.name_of(tx, ANN) == "Anna"
-        assert await people.name_of(tx, ANN + 1) is None
+        assert await people.by_username(tx, "ANNA") == (ANN, "Anna")
+        assert await people.by_username(tx, "ann") is None
 
 
 async def test_an_engine_user_is_queued_by_the_first_wish_for_one(db: Database) -> None:
