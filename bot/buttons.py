@@ -6,7 +6,7 @@ from typing import cast
 
 from telegram import InaccessibleMessage
 
-from bot import commands, deciding, groups
+from bot import commands, deciding, groups, starting
 from bot.context import Context
 from bot.dialogs import Dialog, may_answer, open_dialog
 from shared import outbox, texts, transitions
@@ -44,8 +44,10 @@ async def _refuse_unsigned(context: Context) -> None:
 
 async def _menu(context: Context, tap: Tap) -> None:
     await context.meet()
-    if not await groups.tapped(context, tap) and not await commands.tapped(context, tap):
-        context.toast(texts.OUTDATED)
+    for menu in (groups, starting, commands):
+        if await menu.tapped(context, tap):
+            return
+    context.toast(texts.OUTDATED)
 
 
 async def _of_step(context: Context, tap: Tap) -> None:

@@ -6,7 +6,7 @@ import structlog
 from telegram import BotCommand, MessageEntity
 from telegram.error import TelegramError
 
-from bot import deciding, dialogs, groups
+from bot import deciding, dialogs, groups, starting
 from bot.context import Context
 from shared import outbox, texts, transitions
 from shared.models import PendingReply
@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 COMMANDS = {
     "start": "what I do",
+    "new": "what you may start",
     "groups": "your groups, and what can be started for them",
     "tasks": "what waits for you",
     "cancel": "leave or end what waits for you",
@@ -78,6 +79,7 @@ async def run(context: Context, command: str) -> None:
         "start": _start,
         "help": _help,
         "groups": groups.command,
+        "new": starting.command,
         "tasks": _tasks,
         "cancel": _cancel,
         "assign": deciding.assign,

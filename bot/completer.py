@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from shared import outbox, texts, transitions
+from bot.starting import business_key_of, started_by
+from shared import outbox, starts, texts, transitions
 from shared.engine.errors import (
     FAULTS_BEFORE_GIVING_UP,
     EngineFault,
@@ -15,7 +16,7 @@ from shared.engine.errors import (
 )
 from shared.engine.records import ActivityEnd
 from shared.engine.task_records import LockOutcome, Refusal, refusal
-from shared.markup import render_html
+from shared.markup import escape_value, render_html
 from shared.models import Json, PendingReply
 from shared.queues import Later, Loop
 from shared.service import Services
@@ -54,6 +55,9 @@ class Completer:
     async def tell(self, reply: PendingReply) -> None:
         """Tell the engine one outcome."""
         with structlog.contextvars.bound_contextvars(task=reply.external_task_id, activity=reply.activity_id):
+            if reply.topic == starts.START_TOPIC:
+                await self._start(reply)
+                return
             try:
                 await self._call(reply)
             except TaskGone:
@@ -67,6 +71,28 @@ class Completer:
                 raise
             else:
                 await self._done(reply, ENDS[(reply.outcome or {})["kind"]])
+
+    async def _start(self, reply: PendingReply) -> None:
+        """A start form was filled in: the wish to start is a row, whose handler starts once."""
+        outcome = reply.outcome or {}
+        if outcome["kind"] != "complete":
+            await self._done(reply, ENDS[outcome["kind"]])
+            return
+        by = reply.answered_by or reply.chat_id
+        variables = {**outcome["variables"], **started_by(by)}
+        key, process = business_key_of(reply.business_key or "", variables), reply.process_definition_key
+        async with self._services.db.begin() as tx:
+            known = await starts.running(tx, process, key)
+        is_over = known is not None and known.state == "started"
+        if is_over and not await self._engine.active_instances(key, process):
+            async with self._services.db.begin() as tx:
+                await starts.ended(tx, known.id if known else 0)
+        async with self._services.db.begin() as tx:
+            made = await starts.request(tx, process, key, variables, by)
+            words = texts.STARTING if made else texts.RUNS_ALREADY.format(key=escape_value(key))
+            draft = Draft("notice", render_html(words))
+            await outbox.post(tx, reply.chat_id, [draft], priority=outbox.REPLY)
+            await transitions.completed(tx, reply, "completed" if made else "failed")
 
     async def _call(self, reply: PendingReply) -> None:
         outcome = reply.outcome or {}

@@ -7,6 +7,9 @@ from shared.db import Tx, notify
 from shared.models import Json, ProcessStart
 from shared.queues import Queue
 
+START_TOPIC = "stepgram:start"
+"""What a start form has for a topic: its row waits as a step's does, and no task is behind it."""
+
 STARTS = Queue("process_starts", ProcessStart, ("queued",), poison="failed")
 """Processes to start."""
 

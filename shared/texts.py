@@ -69,6 +69,7 @@ HELP = """I bring you the steps of processes that need a person: I show what it 
 button, a text or a file.
 
 /tasks shows what waits for you
+/new shows what you may start
 /groups shows the groups you administer, and what can be started for them
 /cancel leaves or ends what waits for you
 /assign, in a group as a reply to a step, says who is to do it
@@ -94,6 +95,9 @@ BUTTON_IMPORT = "Import history"
 BUTTON_START = "Start"
 BUTTON_CANCEL = "Cancel"
 BUTTON_GO_ON = "Go on with it"
+STARTABLE = "This can be started:"
+NOTHING_STARTABLE = "There is nothing that you may start just now."
+RUNS_ALREADY = "{key} is running already, so nothing new was started."
 STARTING = "Started. The first step comes in a moment."
 START_CANCELLED = "All right, nothing was started."
 ALREADY_RUNNING = "An import of this group is running already. Shall we go on with it?"

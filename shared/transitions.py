@@ -386,9 +386,10 @@ async def by_task(tx: Tx, external_task_id: str) -> PendingReply | None:
 
 async def open_or_answered(tx: Tx, after_id: int, limit: int) -> Sequence[PendingReply]:
     """A page of the rows whose task the engine should still have, by id."""
+    has_task = PendingReply.process_instance_id != ""  # a start form has none
     found = await tx.scalars(
         select(PendingReply)
-        .where(PendingReply.id > after_id, PendingReply.state.in_((*OPEN, "answered")))
+        .where(PendingReply.id > after_id, PendingReply.state.in_((*OPEN, "answered")), has_task)
         .order_by(PendingReply.id)
         .limit(limit)
     )

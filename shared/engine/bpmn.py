@@ -3,7 +3,7 @@
 Camunda's and Operaton's namespaces mean the same. Entities, DTDs and the network are off.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from lxml import etree
@@ -42,17 +42,58 @@ class ActivityInfo:
         return self.catches_all or error_code in self.caught_error_codes
 
 
+@dataclass(frozen=True)
+class StartInfo:
+    """The start event of a process by which people start it, with its extension properties in order."""
+
+    id: str
+    process_key: str
+    process_name: str | None
+    properties: Mapping[str, str]
+
+
+def read_starts(xml: bytes) -> dict[str, StartInfo]:
+    """The plain start event of every process in a BPMN file, by the key of the process.
+
+    Raises:
+        UnreadableDiagram: the file is no XML.
+    """
+    found: dict[str, StartInfo] = {}
+    for process in _root(xml).iter(f"{_BPMN}process"):
+        for event in process.iterchildren(f"{_BPMN}startEvent"):
+            if any(child.tag.endswith("EventDefinition") for child in event.iterchildren(f"{_BPMN}*")):
+                continue  # a timer's, a message's: nobody starts it by hand
+            properties = {child.get("name"): child.get("value") or "" for child in _properties(event)}
+            found.setdefault(
+                process.get("id"),
+                StartInfo(event.get("id") or "", process.get("id"), process.get("name"), properties),
+            )
+    return found
+
+
+def _properties(element: etree._Element) -> Iterator[etree._Element]:
+    for extensions in element.iterchildren(f"{_BPMN}extensionElements"):
+        for holder in extensions.iterchildren(*(f"{vendor}properties" for vendor in _VENDORS)):
+            for child in holder.iterchildren(*(f"{vendor}property" for vendor in _VENDORS)):
+                if child.get("name"):
+                    yield child
+
+
+def _root(xml: bytes) -> etree._Element:
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
+    try:
+        return etree.fromstring(xml, parser)
+    except etree.XMLSyntaxError as error:
+        raise UnreadableDiagram(f"the BPMN file is no XML: {error}") from error
+
+
 def read_activities(xml: bytes) -> dict[str, ActivityInfo]:
     """Every activity of every process in a BPMN file, by id.
 
     Raises:
         UnreadableDiagram: the file is no XML.
     """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
-    try:
-        root = etree.fromstring(xml, parser)
-    except etree.XMLSyntaxError as error:
-        raise UnreadableDiagram(f"the BPMN file is no XML: {error}") from error
+    root = _root(xml)
     errors = _Errors(root)
     return {
         element.get("id"): _activity(element, process, errors)

@@ -61,6 +61,24 @@ class Instances(Rest):
         answer = await self._call("GET", path_of("process-definition", definition_id, "xml"))
         return str(answer["bpmn20Xml"]).encode()
 
+    async def startable(self, user_id: str, limit: int = 50) -> list[DeployedDefinition]:
+        """The latest versions of the processes that a user may start as a candidate starter, by name.
+
+        Those of tenants are not among them.
+        """
+        query = {
+            "startableBy": user_id,
+            "latestVersion": "true",
+            "active": "true",
+            "startableInTasklist": "true",
+            "withoutTenantId": "true",
+            "sortBy": "name",
+            "sortOrder": "asc",
+            "maxResults": limit,
+        }
+        answer = await self._call("GET", "/process-definition", params=query)
+        return [DeployedDefinition.from_json(raw) for raw in answer]
+
     async def start_process(
         self,
         key: str,

@@ -1,5 +1,6 @@
 """The commands, and the conversation of one person with several steps."""
 
+from bot.commands import COMMANDS
 from devstack.people import captions, describe
 from tests.acceptance.test_bad_input import asked, decision_process, greeted
 from tests.support.bpmn import external_task, process
@@ -27,7 +28,7 @@ async def test_the_commands_are_registered_with_telegram(world: World) -> None:
         known = (await world.town.call("GET", "/commands"))["commands"]
         return {each["command"] for scope in known for each in scope["commands"]}
 
-    assert await until(registered, "commands") == {"start", "groups", "tasks", "cancel", "help"}
+    assert await until(registered, "commands") == set(COMMANDS)
 
 
 async def test_help_and_an_unknown_command_are_answered(world: World) -> None:
@@ -144,3 +145,44 @@ async def test_a_notice_is_shown_and_completed_at_once(world: World) -> None:
     assert await world.until_ended(instance) == "COMPLETED"
     await ada.sees("It is done")
     assert sum("It is done" in describe(each) for each in await ada.chat()) == 1
+
+
+async def test_whoever_may_start_a_process_fills_in_its_form_and_gets_its_first_step(
+    any_world: World,
+) -> None:
+    world = any_world
+    group = world.product.env["ENGINE_USERS_GROUP_ID"]
+    step = external_task(
+        "look",
+        "render_task",
+        inputs={"text_a": "For ${form_amount}?", "action_yes": "Yes", "action_no": "No"},
+    )
+    form = {
+        "form_amount.type": "integer",
+        "form_amount.required": "true",
+        "business_key": "exp-${form_amount}",
+    }
+    await world.deploy(process("own", [step], name="An expense", start=form, starters=group))
+    await world.start("worker1", "bot1")
+    ada = await world.town.person("Ada")
+    await ada.say("/start")
+    await ada.sees("Hello")
+    await until(lambda: _is_engine_user(world), "the engine knows them")
+
+    await ada.say("/new")
+    await ada.tap("An expense · v1")
+    await ada.sees("amount")
+    await ada.say("12")
+
+    await ada.sees("For 12?")
+    await ada.tap("Yes")
+    instance = await world.value(
+        "SELECT process_instance_id FROM process_starts WHERE business_key = 'exp-12'"
+    )
+    assert await world.until_ended(instance) == "COMPLETED"
+    variables = await world.variables(instance)
+    assert (variables["form_amount"], variables["action"]) == (12, "yes")
+
+
+async def _is_engine_user(world: World) -> bool:
+    return bool(await world.value("SELECT count(*) FROM people WHERE state = 'made'"))

@@ -6,8 +6,9 @@ from typing import Any
 
 from bot.completer import Completer
 from bot.dispatcher import Dispatcher
+from bot.starter import Starter
 from bot.uploads import Uploader
-from shared import inbox, outbox, transitions, uploads
+from shared import inbox, outbox, starts, transitions, uploads
 from shared.db import Database
 from shared.models import Json, PendingReply
 from shared.queues import Queue, claim
@@ -83,6 +84,12 @@ class Conversation:
         completer = Completer(self.fakes.services)
         while (row := await self._next(transitions.COMPLETIONS)) is not None:
             await completer.tell(row)
+
+    async def start(self) -> None:
+        """Start every process that somebody asked for."""
+        starter = Starter(self.fakes.services)
+        while (row := await self._next(starts.STARTS)) is not None:
+            await starter.start(row)
 
     async def say(self, person: int, text: str, chat_id: int | None = None, **more: Any) -> None:
         """Somebody writes; then the bot has its turn."""

@@ -10,7 +10,13 @@ from typing import Any, cast
 
 from shared.engine.client import EngineClient
 from shared.engine.errors import EngineRejected, NotFound, TaskGone
-from shared.engine.records import ActivityEnd, HistoricActivity, HistoricInstance, ProcessInstance
+from shared.engine.records import (
+    ActivityEnd,
+    DeployedDefinition,
+    HistoricActivity,
+    HistoricInstance,
+    ProcessInstance,
+)
 from shared.engine.task_records import ExternalTaskState, FetchedTask, LockOutcome, TopicFetch
 from shared.engine.values import TypedValue, to_engine
 from tests.support.bpmn import external_task, on_error, process
@@ -53,6 +59,7 @@ class FakeEngine:
     def __init__(self) -> None:
         self.held: dict[str, Held] = {}
         self.calls: list[tuple[str, Any]] = []
+        self.startables: list[tuple[DeployedDefinition, set[str]]] = []
         self.process_variables: dict[str, dict[str, Any]] = defaultdict(dict)
         self.instances: dict[str, tuple[str, str]] = {}
         self.users: dict[str, str] = {}
@@ -119,6 +126,13 @@ class FakeEngine:
         self.process_variables[task.process_instance_id].update(process_variables or {})
         self._news.set()
         return task
+
+    def offer(self, key: str, xml: bytes, *user_ids: int, name: str | None = None) -> None:
+        """Deploy a process that these people may start."""
+        definition_id = f"{key}:1:x"
+        self._xml[definition_id] = xml
+        made = DeployedDefinition(definition_id, key, name, 1, f"{key}.bpmn", "deployment", None)
+        self.startables.append((made, {f"tg_user_{each}" for each in user_ids}))
 
     def fail(self, method: str, *errors: Exception, after: bool = False) -> None:
         """Let the next calls of a method fail, with ``after`` once their work is done: a lost answer."""
@@ -248,6 +262,10 @@ class FakeEngine:
                 and held.ended_at is not None
                 and held.ended_at >= since
             ]
+
+    async def startable(self, user_id: str, limit: int = 50) -> list[DeployedDefinition]:
+        async with _Call(self, "startable", user_id):
+            return [each for each, users in self.startables if user_id in users][:limit]
 
     async def definition_xml(self, definition_id: str) -> bytes:
         async with _Call(self, "definition_xml", definition_id):

@@ -28,14 +28,25 @@ def process(
     name: str | None = None,
     vendor: str = "camunda",
     properties: Mapping[str, str] = _NO_PROPERTIES,
+    start: Mapping[str, str] = _NO_PROPERTIES,
+    starters: str | None = None,
 ) -> bytes:
-    """A BPMN file with one executable process; ``vendor`` is the namespace: camunda or operaton."""
+    """A BPMN file with one executable process; ``vendor`` is the namespace: camunda or operaton.
+
+    ``start`` are the properties of its start event, ``starters`` the engine groups that may start it.
+    """
     writer = Writer(vendor)
     element = writer.add(
-        writer.root, "process", key, name=name, isExecutable="true", vendor_historyTimeToLive="P1D"
+        writer.root,
+        "process",
+        key,
+        name=name,
+        isExecutable="true",
+        vendor_historyTimeToLive="P1D",
+        vendor_candidateStarterGroups=starters,
     )
     writer.extensions(element, {}, {}, properties)
-    writer.body(element, body)
+    writer.body(element, body, start)
     return writer.finish()
 
 

@@ -80,9 +80,11 @@ class Writer:
         if tails:
             self.connect(scope, tails, self.add(scope, "endEvent", f"{start.get('id')}_end"))
 
-    def body(self, scope: ET.Element, nodes: Sequence[Node]) -> None:
-        """Fill a process or subprocess: start event, nodes, end event."""
-        self.path(scope, nodes, self.add(scope, "startEvent", f"{scope.get('id')}_start"))
+    def body(self, scope: ET.Element, nodes: Sequence[Node], start: Mapping[str, str] | None = None) -> None:
+        """Fill a process or subprocess: start event, with properties, nodes, end event."""
+        event = self.add(scope, "startEvent", f"{scope.get('id')}_start")
+        self.extensions(event, {}, {}, start or {})
+        self.path(scope, nodes, event)
 
     def jump(self, scope: ET.Element, tails: list[Tail], target: str) -> None:
         """Draw these loose ends to a node that may not be there yet."""

@@ -1,0 +1,143 @@
+"""Starting processes from the chat: what a person may start, and the form of its start event."""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Sequence
+
+import structlog
+
+from bot.context import ASK_TIMEOUT_S, Context
+from shared import outbox, starts, texts, transitions
+from shared.engine.bpmn import StartInfo
+from shared.engine.errors import NoAnswer
+from shared.engine.records import DeployedDefinition
+from shared.engine.values import to_engine
+from shared.errors import AuthorError
+from shared.models import Json
+from shared.signing import Tap
+from shared.steps import contract, conversation
+from shared.steps.model import Step
+from shared.steps.reading import Declared
+
+log = structlog.get_logger(__name__)
+
+BUSINESS_KEY = "business_key"
+NEVER_S = 100 * 365 * 86_400.0
+"""A form that nobody fills in is nobody's lease."""
+
+
+async def command(context: Context) -> None:
+    """`/new`: the processes that this person may start."""
+    if not context.is_private:
+        await context.say(texts.GROUPS_IN_PRIVATE)
+        return
+    await context.meet(wants_engine_user=True)
+    found = await _startable(context)
+    rows = [[context.button(_caption(each), "sd", _short(each.key))] for each in found]
+    await context.say(texts.STARTABLE if rows else texts.NOTHING_STARTABLE, rows)
+
+
+async def tapped(context: Context, tap: Tap) -> bool:
+    """A button of /new; False if it is none. Whether the person may is asked again."""
+    if tap.item != "sd":
+        return False
+    chosen = next((each for each in await _startable(context) if _short(each.key) == tap.option), None)
+    if chosen is None:
+        context.toast(texts.OUTDATED, alert=True)
+        return True
+    context.toast()
+    try:
+        await _begin(context, chosen)
+    except AuthorError as error:
+        reason = str(error)  # says all
+        log.error("a start form cannot be shown", process=chosen.key, reason=reason)  # noqa: TRY400
+        await context.say(texts.CANNOT_START)
+    return True
+
+
+async def _startable(context: Context) -> Sequence[DeployedDefinition]:
+    try:
+        async with asyncio.timeout(ASK_TIMEOUT_S):
+            return await context.services.engine.startable(f"tg_user_{context.user.id}")
+    except TimeoutError as error:
+        raise NoAnswer("the engine does not say what can be started") from error
+
+
+def _caption(definition: DeployedDefinition) -> str:
+    return f"{conversation.shortened(definition.name or definition.key)} · v{definition.version}"
+
+
+def _short(key: str) -> str:
+    """A key as callback data has room for it."""
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+async def _begin(context: Context, definition: DeployedDefinition) -> None:
+    """Show the form of the start event; start at once where it asks nothing."""
+    info = await context.services.definitions.start(definition.id, definition.key)
+    if info is None:
+        raise AuthorError(f"process {definition.key!r} has no start event by which people start it")
+    menu = context.query.message
+    own = f"start:{context.user.id}:{menu.message_id if menu else 0}:{_short(definition.key)}"
+    step = _step(context, definition, info)
+    if step is None:
+        made = await starts.request(
+            context.tx, definition.key, own, started_by(context.user.id), context.user.id
+        )
+        await context.say(texts.STARTING if made else texts.ALREADY_HERE)
+        return
+    new = transitions.NewReply(
+        external_task_id=own,
+        topic=starts.START_TOPIC,
+        activity_id=info.id,
+        activity_instance_id="",
+        process_instance_id="",
+        execution_id="",
+        process_definition_id=definition.id,
+        process_definition_key=definition.key,
+        business_key=info.properties.get(BUSINESS_KEY) or own,
+        tenant_id=None,
+        step=step.model_dump(mode="json", exclude_defaults=True),
+        chat_id=context.chat_id,
+        recipient_id=context.user.id,
+    )
+    reply, is_new = await transitions.park(context.tx, new, lease_due_s=NEVER_S)
+    if not is_new:  # tapped twice
+        return
+    has_dialog = await transitions.open_dialog(context.tx, reply.id, context.chat_id)
+    sign = conversation.signer(reply.id, context.user.id, context.key)
+    drafts = conversation.opening(step, sign, dialog_open=has_dialog)
+    await outbox.post(context.tx, context.chat_id, drafts, pending_reply_id=reply.id, priority=outbox.REPLY)
+
+
+def _step(context: Context, definition: DeployedDefinition, info: StartInfo) -> Step | None:
+    """The start event's form as a step, None where it asks nothing.
+
+    Raises:
+        AuthorError: what the start event says is not of the contract.
+    """
+    said = {name: value for name, value in info.properties.items() if name != BUSINESS_KEY}
+    said.setdefault("title", definition.name or definition.key)
+    values = {"telegram_user_id": context.user.id}
+    if not any(contract.is_item(name) and name not in contract.OF_THE_STEP for name in said):
+        return None
+    step = contract.read_step(Declared(activity=info.id, names=(), values=values, properties=said))
+    if step.actions or any(ask.is_file for ask in step.asks):
+        raise AuthorError(f"start event {info.id!r}: a start form has fields only, no action_… and no s3_…")
+    return step.model_copy(update={"cancellable": True, "review": step.review or not step.asks})
+
+
+def started_by(user_id: int) -> Json:
+    """The variables of every process that is started from the chat."""
+    return {"telegram_user_id": dict(to_engine(user_id))}
+
+
+def business_key_of(template: str, variables: Json) -> str:
+    """The business key of an instance: ``${name}`` stands for an answer."""
+
+    def value(match: re.Match[str]) -> str:
+        typed = variables.get(match[1]) or {}
+        return "" if typed.get("value") is None else str(typed["value"])
+
+    return re.sub(r"\$\{\s*(\w+)\s*\}", value, template)[:255]
