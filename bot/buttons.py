@@ -6,7 +6,7 @@ from typing import cast
 
 from telegram import InaccessibleMessage
 
-from bot import commands, deciding, groups, starting
+from bot import commands, deciding, groups, overview, starting
 from bot.context import Context
 from bot.dialogs import Dialog, may_answer, open_dialog
 from shared import outbox, texts, transitions
@@ -44,7 +44,7 @@ async def _refuse_unsigned(context: Context) -> None:
 
 async def _menu(context: Context, tap: Tap) -> None:
     await context.meet()
-    for menu in (groups, starting, commands):
+    for menu in (groups, starting, overview, commands):
         if await menu.tapped(context, tap):
             return
     context.toast(texts.OUTDATED)

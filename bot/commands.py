@@ -6,7 +6,7 @@ import structlog
 from telegram import BotCommand, MessageEntity
 from telegram.error import TelegramError
 
-from bot import deciding, dialogs, groups, starting
+from bot import deciding, dialogs, groups, overview, starting
 from bot.context import Context
 from shared import outbox, texts, transitions
 from shared.models import PendingReply
@@ -22,6 +22,8 @@ COMMANDS = {
     "new": "what you may start",
     "groups": "your groups, and what can be started for them",
     "tasks": "what waits for you",
+    "status": "where your processes stand",
+    "history": "what you have answered",
     "cancel": "leave or end what waits for you",
     "assign": "in a group, as a reply to a step: who is to do it",
     "help": "what I do and how",
@@ -80,7 +82,9 @@ async def run(context: Context, command: str) -> None:
         "help": _help,
         "groups": groups.command,
         "new": starting.command,
-        "tasks": _tasks,
+        "tasks": overview.tasks,
+        "status": overview.status,
+        "history": overview.history,
         "cancel": _cancel,
         "assign": deciding.assign,
     }.get(command)
@@ -103,29 +107,8 @@ async def _help(context: Context) -> None:
     await context.say(texts.HELP)
 
 
-async def _tasks(context: Context) -> None:
-    if not context.is_private:
-        await context.say(texts.GROUPS_IN_PRIVATE)
-        return
-    waiting = await transitions.open_in_chat(context.tx, context.chat_id)
-    rows = [
-        [
-            context.button(
-                texts.BUTTON_SHOW.format(title=_title(Step.model_validate(reply.step))), "ts", reply.id
-            )
-        ]
-        for reply in waiting[:SHOWN_TASKS]
-    ]
-    await context.say(texts.TASKS if rows else texts.NO_TASKS, rows)
-
-
 def _step(reply: PendingReply) -> Step:
     return Step.model_validate(reply.step)
-
-
-def _title(step: Step) -> str:
-    title = step.title or "…"
-    return title if len(title) <= 40 else title[:39] + "…"
 
 
 async def _cancel(context: Context) -> None:
@@ -135,10 +118,11 @@ async def _cancel(context: Context) -> None:
     rows = []
     for reply in await transitions.open_in_chat(context.tx, context.chat_id):
         step = _step(reply)
+        title = overview.title_of(step)
         if reply.dialog_open and reply.answers:
-            rows.append([context.button(texts.BUTTON_LEAVE.format(title=_title(step)), "cl", reply.id)])
+            rows.append([context.button(texts.BUTTON_LEAVE.format(title=title), "cl", reply.id)])
         if step.cancellable:
-            rows.append([context.button(texts.BUTTON_CANCEL_STEP.format(title=_title(step)), "cw", reply.id)])
+            rows.append([context.button(texts.BUTTON_CANCEL_STEP.format(title=title), "cw", reply.id)])
     await context.say(texts.CANCEL_WHICH if rows else texts.CANCEL_NOTHING, rows[: 2 * SHOWN_TASKS])
 
 
@@ -171,7 +155,7 @@ async def _sure(context: Context, dialog: dialogs.Dialog) -> None:
             context.button(texts.BUTTON_CANCEL_NO, "cn", dialog.reply.id),
         ]
     ]
-    await context.menu(texts.cancel_sure(_title(dialog.step)), rows)
+    await context.menu(texts.cancel_sure(overview.title_of(dialog.step)), rows)
 
 
 async def _cancelled(context: Context, dialog: dialogs.Dialog) -> None:

@@ -1,6 +1,8 @@
 """What a handler of an update has in hand: the open transaction, the services, and its voice."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -9,6 +11,7 @@ from telegram import CallbackQuery, Message, Update, User
 
 from shared import outbox, people
 from shared.db import Tx
+from shared.engine.errors import NoAnswer
 from shared.markup import render_html
 from shared.models import Json
 from shared.service import Services
@@ -21,6 +24,20 @@ ASK_TIMEOUT_S = 5.0
 
 TOAST_LIMIT = 200
 """Characters of a callback answer."""
+
+
+@asynccontextmanager
+async def asking_the_engine() -> AsyncIterator[None]:
+    """Wait for the engine no longer than an update may.
+
+    Raises:
+        NoAnswer: it took longer.
+    """
+    try:
+        async with asyncio.timeout(ASK_TIMEOUT_S):
+            yield
+    except TimeoutError as late:
+        raise NoAnswer("the engine does not answer a person in time") from late
 
 
 @dataclass

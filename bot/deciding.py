@@ -1,10 +1,8 @@
 """Steps that a group decides: one of its people takes a step, or several vote on it."""
 
-import asyncio
-
 from telegram import MessageEntity
 
-from bot.context import ASK_TIMEOUT_S, Context
+from bot.context import ASK_TIMEOUT_S, Context, asking_the_engine
 from bot.dialogs import Dialog, is_admin, open_dialog
 from shared import outbox, people, texts, transitions
 from shared.models import Prompt
@@ -127,6 +125,6 @@ async def _needed(context: Context, dialog: Dialog) -> int:
         voters -= 1
     else:
         group = step.allow.partition(":")[2]
-        async with asyncio.timeout(ASK_TIMEOUT_S):
+        async with asking_the_engine():
             voters = await context.services.engine.member_count(group)
     return voters // 2 + 1

@@ -1,15 +1,13 @@
 """The conversation about one step: questions one by one, the buttons at the end, the outcome."""
 
-import asyncio
 from dataclasses import dataclass
 from functools import cached_property
 
 from telegram import Message, User
 
-from bot.context import ASK_TIMEOUT_S, Context
+from bot.context import ASK_TIMEOUT_S, Context, asking_the_engine
 from shared import outbox, texts, transitions
 from shared.db import Tx
-from shared.engine.errors import NoAnswer
 from shared.errors import StepgramError
 from shared.markup import escape_value, render_html
 from shared.models import Json, PendingReply
@@ -179,12 +177,9 @@ async def may_answer(context: Context, dialog: Dialog, user: User) -> bool:
         return True
     if step.allow == "admins":
         return await is_admin(context, dialog.reply.chat_id, user)
-    try:
-        async with asyncio.timeout(ASK_TIMEOUT_S):
-            group = step.allow.removeprefix(ENGINE_GROUP)
-            return await context.services.engine.is_member(f"tg_user_{user.id}", group)
-    except TimeoutError as error:
-        raise NoAnswer("the engine does not say who is in a group") from error
+    async with asking_the_engine():
+        group = step.allow.removeprefix(ENGINE_GROUP)
+        return await context.services.engine.is_member(f"tg_user_{user.id}", group)
 
 
 async def is_admin(context: Context, chat_id: int, user: User) -> bool:

@@ -1,16 +1,14 @@
 """Starting processes from the chat: what a person may start, and the form of its start event."""
 
-import asyncio
 import hashlib
 import re
 from collections.abc import Sequence
 
 import structlog
 
-from bot.context import ASK_TIMEOUT_S, Context
+from bot.context import Context, asking_the_engine
 from shared import outbox, starts, texts, transitions
 from shared.engine.bpmn import StartInfo
-from shared.engine.errors import NoAnswer
 from shared.engine.records import DeployedDefinition
 from shared.engine.values import to_engine
 from shared.errors import AuthorError
@@ -57,11 +55,8 @@ async def tapped(context: Context, tap: Tap) -> bool:
 
 
 async def _startable(context: Context) -> Sequence[DeployedDefinition]:
-    try:
-        async with asyncio.timeout(ASK_TIMEOUT_S):
-            return await context.services.engine.startable(f"tg_user_{context.user.id}")
-    except TimeoutError as error:
-        raise NoAnswer("the engine does not say what can be started") from error
+    async with asking_the_engine():
+        return await context.services.engine.startable(f"tg_user_{context.user.id}")
 
 
 def _caption(definition: DeployedDefinition) -> str:

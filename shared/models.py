@@ -109,6 +109,14 @@ class PendingReply(Queued):
             postgresql_where=text("state IN ('parked', 'posted', 'undeliverable')"),
         ),
         Index("ix_pending_replies_activity_instance_id", "activity_instance_id"),
+        # What a person has taken in groups, and what they answered.
+        Index("ix_pending_replies_claimed_by", "claimed_by", postgresql_where=text("claimed_by IS NOT NULL")),
+        Index(
+            "ix_pending_replies_answered_by",
+            "answered_by",
+            "answered_at",
+            postgresql_where=text("answered_by IS NOT NULL"),
+        ),
         # Pruning walks it from the oldest on; what waits is not in it.
         Index("ix_pending_replies_closed", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
     )

@@ -1,5 +1,6 @@
 """Every sentence that a person reads, in one place. Values in them are escaped by whoever renders."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from shared.markup import escape_value as esc
@@ -69,13 +70,18 @@ HELP = """I bring you the steps of processes that need a person: I show what it 
 button, a text or a file.
 
 /tasks shows what waits for you
+/status shows where your processes stand
+/history shows what you have answered
 /new shows what you may start
 /groups shows the groups you administer, and what can be started for them
 /cancel leaves or ends what waits for you
 /assign, in a group as a reply to a step, says who is to do it
 /help shows this"""
 NO_TASKS = "Nothing waits for you."
-TASKS = "This waits for you:"
+HISTORY = "This is what you answered:"
+NO_HISTORY = "You have not answered anything yet."
+STATUS = "These processes are running. Tap one to see where it stands:"
+NO_STATUS = "None of your processes is running."
 BUTTON_SHOW = "Show: {title}"
 
 GROUPS = "Which group is it about?"
@@ -131,6 +137,35 @@ def and_more(held: str) -> str:
 def hello(first_name: str) -> str:
     """The greeting of /start."""
     return f"Hello {esc(first_name)}. {HELP}"
+
+
+def tasks_heading(first: int, last: int, count: int) -> str:
+    """The head of a page of what waits."""
+    return (
+        f"This waits for you ({first} to {last} of {count}):"
+        if count > last - first + 1
+        else "This waits for you:"
+    )
+
+
+def task_line(title: str, process: str, since: str) -> str:
+    """One step that waits."""
+    return f"• <b>{esc(title)}</b> — {esc(process)}, since {since}"
+
+
+def history_line(when: str, title: str, answer: str) -> str:
+    """One answer."""
+    return f"• {when} <b>{esc(title)}</b>: {esc(answer)}"
+
+
+def stands_at(process: str, places: Sequence[str]) -> str:
+    """Where an instance stands, with the safe HTML subset."""
+    return f"<b>{esc(process)}</b> stands at: {esc(', '.join(places))}"
+
+
+def plain_place(process: str, places: Sequence[str]) -> str:
+    """The same as the caption of a picture, which has no markup."""
+    return f"{process} stands at: {', '.join(places)}"
 
 
 def confirm_import(group: str) -> str:

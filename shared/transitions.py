@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 import structlog
-from sqlalchemy import CursorResult, Table, func, select, update
+from sqlalchemy import CursorResult, Table, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared import metrics, outbox, texts
@@ -371,6 +371,43 @@ async def open_in_chat(tx: Tx, chat_id: int) -> Sequence[PendingReply]:
     return found.all()
 
 
+async def waiting_for(tx: Tx, user_id: int, first: int, limit: int) -> tuple[Sequence[PendingReply], int]:
+    """A page of the open steps of a person, oldest first, and how many there are.
+
+    Theirs are those of their private chat, and those of groups that they have taken.
+    """
+    theirs = or_(PendingReply.chat_id == user_id, PendingReply.claimed_by == user_id)
+    where = theirs, PendingReply.state.in_(OPEN)
+    count = await tx.scalar(select(func.count()).select_from(PendingReply).where(*where)) or 0
+    page = select(PendingReply).where(*where).order_by(PendingReply.id).offset(first).limit(limit)
+    return (await tx.scalars(page)).all(), count
+
+
+async def answered_by(tx: Tx, user_id: int, limit: int) -> Sequence[PendingReply]:
+    """What a person answered, newest first."""
+    where = PendingReply.answered_by == user_id, PendingReply.answered_at.is_not(None)
+    newest = select(PendingReply).where(*where).order_by(PendingReply.answered_at.desc()).limit(limit)
+    return (await tx.scalars(newest)).all()
+
+
+async def instances_of(tx: Tx, user_id: int, limit: int) -> Sequence[PendingReply]:
+    """The newest step of each process instance in which a person had steps or answered, newest first."""
+    theirs = or_(
+        PendingReply.chat_id == user_id,
+        PendingReply.claimed_by == user_id,
+        PendingReply.answered_by == user_id,
+    )
+    newest = (
+        select(func.max(PendingReply.id))
+        .where(theirs, PendingReply.process_instance_id != "")
+        .group_by(PendingReply.process_instance_id)
+        .order_by(func.max(PendingReply.id).desc())
+        .limit(limit)
+    )
+    found = select(PendingReply).where(PendingReply.id.in_(newest)).order_by(PendingReply.id.desc())
+    return (await tx.scalars(found)).all()
+
+
 async def move_chat(tx: Tx, old_id: int, new_id: int) -> None:
     """A group has a new id: what waits for it goes there, what was sent stays under the old one."""
     moved = PendingReply.chat_id == old_id, PendingReply.state.in_(OPEN)
@@ -409,3 +446,8 @@ async def of_activities(tx: Tx, instance_ids: Sequence[str]) -> Sequence[Pending
 def utc(moment: datetime | None) -> str:
     """A time of day for a sentence."""
     return moment.strftime("%H:%M") if moment else "?"
+
+
+def utc_day(moment: datetime | None) -> str:
+    """A day and a time for a list."""
+    return moment.strftime("%d.%m. %H:%M") if moment else "?"

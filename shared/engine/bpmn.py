@@ -59,7 +59,7 @@ def read_starts(xml: bytes) -> dict[str, StartInfo]:
         UnreadableDiagram: the file is no XML.
     """
     found: dict[str, StartInfo] = {}
-    for process in _root(xml).iter(f"{_BPMN}process"):
+    for process in parse(xml).iter(f"{_BPMN}process"):
         for event in process.iterchildren(f"{_BPMN}startEvent"):
             if any(child.tag.endswith("EventDefinition") for child in event.iterchildren(f"{_BPMN}*")):
                 continue  # a timer's, a message's: nobody starts it by hand
@@ -79,7 +79,12 @@ def _properties(element: etree._Element) -> Iterator[etree._Element]:
                     yield child
 
 
-def _root(xml: bytes) -> etree._Element:
+def parse(xml: bytes) -> etree._Element:
+    """The root of a BPMN file, read without entities, DTDs and the network.
+
+    Raises:
+        UnreadableDiagram: the file is no XML.
+    """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
     try:
         return etree.fromstring(xml, parser)
@@ -93,7 +98,7 @@ def read_activities(xml: bytes) -> dict[str, ActivityInfo]:
     Raises:
         UnreadableDiagram: the file is no XML.
     """
-    root = _root(xml)
+    root = parse(xml)
     errors = _Errors(root)
     return {
         element.get("id"): _activity(element, process, errors)

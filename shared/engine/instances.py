@@ -116,6 +116,16 @@ class Instances(Rest):
         path = path_of("process-instance", instance_id, "variables", name)
         return from_engine(await self._call("GET", path, params={"deserializeValue": "false"}))
 
+    async def places(self, instance_id: str) -> list[str]:
+        """The ids of the activities where an instance stands, each once; none when it has ended."""
+        try:
+            tree = await self._call("GET", path_of("process-instance", instance_id, "activity-instances"))
+        except NotFound:
+            return []
+        found: dict[str, None] = {}
+        _collect(tree, found)
+        return list(found)
+
     async def active_instances(self, business_key: str, definition_key: str) -> list[ProcessInstance]:
         """The instances of a process and business key that have not ended, suspended ones among them."""
         query = {"businessKey": business_key, "processDefinitionKey": definition_key, "maxResults": 500}
@@ -135,3 +145,12 @@ class Instances(Rest):
             "skipCustomListeners": False,
         }
         await self._call("POST", "/process-instance/delete", json=body)
+
+
+def _collect(node: Mapping[str, Any], found: dict[str, None]) -> None:
+    """The leaves of a tree of activity instances, and the transitions that wait for a job."""
+    below = [*node.get("childActivityInstances", []), *node.get("childTransitionInstances", [])]
+    for child in below:
+        _collect(child, found)
+    if not below:
+        found.setdefault(str(node["activityId"]))

@@ -279,6 +279,22 @@ class FakeEngine:
                 raise NotFound(f"no variable {name}")
             return self.process_variables[instance_id][name]
 
+    async def process_instance(self, instance_id: str) -> ProcessInstance | None:
+        async with _Call(self, "process_instance", instance_id):
+            here = [each for each in self.held.values() if each.task.process_instance_id == instance_id]
+            runs = any(each.end is ActivityEnd.RUNNING for each in here)
+            return ProcessInstance(instance_id, "", "audit", None, False, None) if runs else None
+
+    async def places(self, instance_id: str) -> list[str]:
+        async with _Call(self, "places", instance_id):
+            return ["ask"] if await self.process_instance(instance_id) else []
+
+    async def history_activities(self, instance_id: str) -> list[HistoricActivity]:
+        async with _Call(self, "history_activities", instance_id):
+            return [
+                _historic(each) for each in self.held.values() if each.task.process_instance_id == instance_id
+            ]
+
     async def start_process(
         self,
         key: str,

@@ -5,8 +5,9 @@ import pytest
 
 from shared.engine.errors import NotFound
 from shared.engine.values import from_engine, to_engine
-from tests.support.bpmn import on_timer, process, user_task
+from tests.support.bpmn import on_timer, parallel, process, user_task
 from tests.support.engine_work import WORKER, Work
+from tests.support.world import until
 
 VALUES: list[object] = [
     None,
@@ -123,3 +124,16 @@ async def test_what_never_was_is_not_found(work: Work) -> None:
     assert await work.engine.history_activities("nothing") == []
     with pytest.raises(NotFound):
         await work.engine.process_instance_variable("nothing", "x")
+
+
+async def test_an_instance_stands_in_all_its_branches_until_it_has_ended(work: Work) -> None:
+    await work.deploy(parallel("both", [work.step("ask")], [user_task("rest")]))
+    instance = await work.engine.start_process(work.key)
+    assert sorted(await work.engine.places(instance)) == ["ask", "rest"]
+    await work.engine.delete_process_instance(instance, "over")
+
+    async def is_over() -> bool:
+        return await work.engine.process_instance(instance) is None
+
+    await until(is_over, "it is deleted")
+    assert await work.engine.places(instance) == []

@@ -1,0 +1,148 @@
+"""What a person can look up: what waits for them, where their processes stand, what they answered."""
+
+import asyncio
+from collections.abc import Sequence
+
+from telegram import InputFile
+
+from bot.context import Context, asking_the_engine
+from shared import texts, transitions
+from shared.drawing import draw
+from shared.models import PendingReply
+from shared.signing import Tap
+from shared.steps.conversation import shortened
+from shared.steps.model import Step
+from shared.steps.widgets import Button
+
+PAGE = 8
+SHOWN = 10
+TITLE_CHARACTERS = 40
+
+
+def title_of(step: Step) -> str:
+    """A step's title as a button has room for it."""
+    return shortened(step.title or "…", TITLE_CHARACTERS)
+
+
+def _title(reply: PendingReply) -> str:
+    return title_of(Step.model_validate(reply.step))
+
+
+async def tasks(context: Context) -> None:
+    """`/tasks`: what waits, since when, and a button for each."""
+    if not context.is_private:
+        await context.say(texts.GROUPS_IN_PRIVATE)
+        return
+    html, rows = await _tasks_page(context, 0)
+    await context.say(html, rows)
+
+
+async def _tasks_page(context: Context, page: int) -> tuple[str, Sequence[Sequence[Button]]]:
+    replies, count = await transitions.waiting_for(context.tx, context.user.id, page * PAGE, PAGE)
+    if not replies:
+        return texts.NO_TASKS, ()
+    lines = [
+        texts.task_line(_title(reply), reply.process_definition_key, transitions.utc_day(reply.created_at))
+        for reply in replies
+    ]
+    rows = [
+        [context.button(texts.BUTTON_SHOW.format(title=_title(reply)), "ts", reply.id)] for reply in replies
+    ]
+    turn = []
+    if page > 0:
+        turn.append(context.button("‹", "tp", page - 1))
+    if (page + 1) * PAGE < count:
+        turn.append(context.button("›", "tp", page + 1))
+    heading = texts.tasks_heading(page * PAGE + 1, page * PAGE + len(replies), count)
+    return "<br/>".join([heading, *lines]), [*rows, *([turn] if turn else [])]
+
+
+async def history(context: Context) -> None:
+    """`/history`: what the person answered, newest first."""
+    if not context.is_private:
+        await context.say(texts.GROUPS_IN_PRIVATE)
+        return
+    found = await transitions.answered_by(context.tx, context.user.id, SHOWN)
+    lines = [
+        texts.history_line(transitions.utc_day(reply.answered_at), _title(reply), _answer_of(reply))
+        for reply in found
+    ]
+    await context.say("<br/>".join([texts.HISTORY, *lines]) if lines else texts.NO_HISTORY)
+
+
+def _answer_of(reply: PendingReply) -> str:
+    """What a person answered, in a few words."""
+    step, outcome = Step.model_validate(reply.step), reply.outcome or {}
+    if outcome.get("kind") != "complete":
+        return texts.CANCEL_DONE
+    chosen = (outcome["variables"].get("action") or {}).get("value")
+    captions = [action.caption for action in step.actions if action.name == chosen]
+    told = [str(answer["shown"]) for answer in reply.answers.values() if "value" in answer]
+    return shortened(", ".join([*told, *captions]) or texts.DONE, 100)
+
+
+async def status(context: Context) -> None:
+    """`/status`: the process instances of the person that still run."""
+    if not context.is_private:
+        await context.say(texts.GROUPS_IN_PRIVATE)
+        return
+    newest = await transitions.instances_of(context.tx, context.user.id, SHOWN)
+    engine = context.services.engine
+    async with asking_the_engine():
+        running = await asyncio.gather(
+            *(engine.process_instance(each.process_instance_id) for each in newest)
+        )
+    rows = [
+        [context.button(_caption(reply), "si", reply.id)]
+        for reply, instance in zip(newest, running, strict=True)
+        if instance is not None
+    ]
+    await context.say(texts.STATUS if rows else texts.NO_STATUS, rows)
+
+
+def _caption(reply: PendingReply) -> str:
+    key = reply.business_key if reply.business_key and not reply.business_key.startswith("start:") else ""
+    return " · ".join(filter(None, (reply.process_definition_key, shortened(key, 30))))
+
+
+async def tapped(context: Context, tap: Tap) -> bool:
+    """A button of /tasks that turns its page, or one of /status; False if it is none."""
+    if tap.item == "tp" and tap.option.isdigit():
+        context.toast()
+        await context.menu(*await _tasks_page(context, int(tap.option)))
+        return True
+    if tap.item != "si" or not tap.option.isdigit():
+        return False
+    reply = await transitions.lock_reply(context.tx, int(tap.option))
+    if reply is None:
+        context.toast(texts.OUTDATED)
+        return True
+    context.toast()
+    await _show_place(context, reply)
+    return True
+
+
+async def _show_place(context: Context, reply: PendingReply) -> None:
+    """The diagram with the places where an instance stands; in words where there is no diagram."""
+    engine = context.services.engine
+    async with asking_the_engine():
+        places = await engine.places(reply.process_instance_id)
+        activities = await engine.history_activities(reply.process_instance_id) if places else []
+        xml = await engine.definition_xml(reply.process_definition_id)
+    if not places:
+        await context.say(texts.NO_STATUS)
+        return
+    done = {each.activity_id for each in activities if each.ended_at is not None} - set(places)
+    picture = await asyncio.to_thread(draw, xml, here=places, done=done)
+    names = {each.activity_id: each.activity_name or each.activity_id for each in activities}
+    words = texts.stands_at(reply.process_definition_key, [names.get(each, each) for each in places])
+    if picture is None:
+        await context.say(words)
+        return
+    chat_id, bot = context.chat_id, context.services.bot
+    caption = texts.plain_place(reply.process_definition_key, [names.get(each, each) for each in places])
+
+    async def send() -> None:
+        await bot.send_photo(chat_id, InputFile(picture, filename="status.png"), caption=caption[:1024])
+
+    context.after.append(send)

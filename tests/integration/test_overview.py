@@ -1,0 +1,106 @@
+"""What a person can look up: what waits for them, where their processes stand, what they answered."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from shared import texts
+from tests.fakes.conversation import Conversation
+from tests.fakes.services import Fakes
+from tests.fakes.telegram import Telegram
+
+SURE = {"text_a": "Sure?", "action_yes": "Yes, sure"}
+
+
+@pytest.fixture
+def talk(fakes: Fakes, telegram: Telegram) -> Conversation:
+    return Conversation(fakes, telegram)
+
+
+async def test_tasks_says_what_waits_by_title_process_and_time_and_turns_pages(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    for number in range(11):
+        await talk.ask(ann, SURE, {"title": f"Step {number}"})
+    await talk.say(ann, "/tasks")
+    heading, *lines = (await talk.last(ann)).splitlines()
+    assert heading == "This waits for you (1 to 8 of 11):"
+    assert [line.split(" — ")[0] for line in lines] == [f"• Step {number}" for number in range(8)]
+    assert ", since " in lines[0]
+    await talk.tap(ann, "›")
+    assert (await talk.last(ann)).splitlines()[0] == "This waits for you (9 to 11 of 11):"
+    await talk.tap(ann, "Show: Step 10")
+    assert (await talk.last(ann)).startswith("Step 10")
+
+
+async def test_a_groups_step_waits_for_who_took_it(talk: Conversation) -> None:
+    ann, bob = await talk.telegram.ann(), await talk.telegram.ann("Bob")
+    group = await talk.telegram.group(ann, bob)
+    await talk.ask(group, SURE, {"title": "Ours", "claim": "true"})
+    await talk.tap(bob, texts.BUTTON_CLAIM, group)
+    await talk.say(ann, "/tasks")
+    assert await talk.last(ann) == texts.NO_TASKS
+    await talk.say(bob, "/tasks")
+    assert "Ours" in await talk.last(bob)
+
+
+async def test_history_says_what_was_answered_newest_first(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    await talk.say(ann, "/history")
+    assert await talk.last(ann) == texts.NO_HISTORY
+    await talk.ask(ann, {"form_a": None, **SURE}, {"title": "First <b>", "form_a.required": "true"})
+    await talk.say(ann, "One")
+    await talk.tap(ann, "Yes, sure")
+    await talk.ask(ann, SURE, {"title": "Second"})
+    await talk.tap(ann, "Yes, sure")
+    await talk.say(ann, "/history")
+    told = [line.split(" ", 3)[-1] for line in (await talk.last(ann)).splitlines()[1:]]
+    assert told == ["Second: Yes, sure", "First <b>: One, Yes, sure"]
+
+
+async def test_status_shows_where_a_running_instance_stands(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    await talk.say(ann, "/status")
+    assert await talk.last(ann) == texts.NO_STATUS
+    await talk.ask(ann, SURE, {"title": "It"})
+    await talk.say(ann, "/status")
+    await talk.tap(ann, "audit")
+    assert await talk.last(ann) == "audit stands at: ask", "in words where the file has no diagram"
+    await talk.tap(ann, "Yes, sure")
+    await talk.complete()
+    await talk.say(ann, "/status")
+    assert await talk.last(ann) == texts.NO_STATUS
+
+
+@pytest.mark.parametrize("command", ["/status", "/history", "/new"])
+async def test_what_is_personal_is_told_in_private(talk: Conversation, command: str) -> None:
+    ann = await talk.telegram.ann()
+    group = await talk.telegram.group(ann)
+    await talk.say(ann, f"{command}@stepgram_bot", group)
+    assert await talk.last(group) == texts.GROUPS_IN_PRIVATE
+
+
+async def test_nobody_sees_where_anothers_instance_stands(talk: Conversation) -> None:
+    ann, bob = await talk.telegram.ann(), await talk.telegram.ann("Bob")
+    await talk.ask(ann, SURE, {"title": "It"})
+    await talk.say(ann, "/status")
+    menu = await talk.message_with(ann, "audit")
+    data = menu["reply_markup"]["inline_keyboard"][0][0]["callback_data"]
+    await talk.say(bob, "/status")
+    own = await talk.telegram.last(bob)
+    tap = await talk.telegram.press(bob, own, data=data, stale=True)
+    await talk.turn()
+    assert await talk.telegram.toast(tap) == texts.OUTDATED
+
+
+async def test_the_diagram_is_sent_as_a_picture(talk: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = await talk.telegram.ann()
+    target = io.BytesIO()
+    Image.new("RGB", (60, 40), "white").save(target, "PNG")
+    monkeypatch.setattr("bot.overview.draw", lambda xml, here, done: target.getvalue())
+    await talk.ask(ann, SURE, {"title": "It"})
+    await talk.say(ann, "/status")
+    await talk.tap(ann, "audit")
+    shown = await talk.telegram.last(ann)
+    assert shown["caption"] == "audit stands at: ask"
+    assert shown["photo"]
