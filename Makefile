@@ -45,8 +45,9 @@ chaos: $(STAMP) ## people run processes while everything around them dies: SEED=
 bench: $(STAMP) ## measure side by side, about ten minutes on an idle machine; ONLY=P1,P3 chooses
 	@$(BIN)/python -m benchmarks --only "$(ONLY)"
 
-docs: $(STAMP) ## write the tables of the reference anew, from the code
+docs: $(STAMP) ## write what is drawn from the code anew: the reference's tables, the Modeler's templates
 	@$(BIN)/python -m shared.authoring.reference docs/reference/contract.md
+	@$(BIN)/python -m shared.authoring.templates bpmn/element-templates/stepgram.json
 
 lint: $(STAMP) ## ruff, mypy and the import contracts
 	@$(BIN)/ruff check .

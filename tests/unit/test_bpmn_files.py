@@ -3,9 +3,16 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 from lxml import etree
+
+from shared.authoring import templates
+from shared.steps.contract import read_step
+from shared.steps.reading import Declared
+from workers import registry
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "bpmn").glob("*.bpmn"))
@@ -153,11 +160,52 @@ def test_every_process_has_its_picture(path: Path, diagram: etree._Element) -> N
     assert shown == {*drawn(diagram, "BPMNShape"), *drawn(diagram, "BPMNEdge")}
 
 
+def test_the_templates_are_those_of_the_code() -> None:
+    assert (ROOT / "bpmn/element-templates/stepgram.json").read_text() == templates.written(), (
+        "run `make docs`"
+    )
+
+
+def test_the_templates_are_valid_by_the_modelers_own_schema() -> None:
+    """The schema is that of the npm package @camunda/element-templates-json-schema 0.22.1."""
+    schema = json.loads((ROOT / "tests/data/element-templates.schema.json").read_text())
+    jsonschema.validate(TEMPLATES, schema)
+
+
+def test_every_built_in_topic_has_a_template() -> None:
+    registry.load()
+    topics = {topic.name for topic in registry.human_topics()}
+    topics |= {
+        topic.name
+        for topic in registry.automated_topics()
+        if topic.handler.__module__ in registry.BUILT_IN_MODULES
+    }
+    assert {template["id"].split(".")[1] for template in TEMPLATES} == topics
+
+
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda template: template["id"])
-def test_an_element_template_makes_an_external_task_with_a_recipient(template: dict[str, object]) -> None:
-    properties = template["properties"]
-    assert isinstance(properties, list)
-    bound = {each["binding"]["name"]: each for each in properties}
+def test_an_element_template_makes_an_external_task_with_a_recipient(template: dict[str, Any]) -> None:
+    bound = {each["binding"]["name"]: each for each in template["properties"]}
     assert bound["camunda:type"]["value"] == "external"
-    assert bound["camunda:topic"]["value"] == str(template["id"]).removeprefix("stepgram.")
+    assert bound["camunda:topic"]["value"] == template["id"].split(".")[1]
     assert bound["telegram_user_id"]["constraints"]["notEmpty"]
+
+
+@pytest.mark.parametrize(
+    "template",
+    [each for each in TEMPLATES if "analyse" not in each["id"]],
+    ids=lambda template: template["id"],
+)
+def test_what_a_template_makes_is_a_step_of_the_contract(template: dict[str, Any]) -> None:
+    """Also where its author has left everything empty that may be."""
+    inputs: dict[str, Any] = {}
+    properties: dict[str, str] = {}
+    for each in template["properties"]:
+        kind, name = each["binding"]["type"], each["binding"]["name"]
+        if kind == "camunda:inputParameter":
+            inputs[name] = 7 if name == "telegram_user_id" else each.get("value") or "Words"
+        elif kind == "camunda:property":
+            properties[name] = each.get("value") or ""
+    topic = registry.human_topics([template["id"].split(".")[1]])[0]
+    declared = Declared("ask", tuple(inputs), inputs, properties)
+    assert read_step(declared, needs_file=topic.needs_file, may_ask=topic.may_ask).recipient_id == 7
