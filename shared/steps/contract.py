@@ -13,7 +13,7 @@ from shared.markup import Rich
 from shared.steps.asks import read_ask
 from shared.steps.keys import KINDS, PREFIXES, STEP_KEYS
 from shared.steps.model import Action, Shown, Step
-from shared.steps.reading import Declared, Reading, allowed, as_text, nearest
+from shared.steps.reading import Declared, Reading, allowed, as_text, as_words, nearest
 
 RECIPIENT_NAMES = {"telegram_user_id", "chat_id"}
 OF_THE_STEP = {*STEP_KEYS, *RECIPIENT_NAMES}
@@ -48,7 +48,9 @@ def read_step(declared: Declared, *, needs_file: bool = False, may_ask: bool = T
     kinds = _kinds(reading)
     _check_keys(reading, kinds)
     asks = [read_ask(reading, name, kind) for name, kind in kinds.items() if kind in {"s3", "field"}]
-    actions = [_action(reading, name) for name, kind in kinds.items() if kind == "action"]
+    # The way back stands last, wherever the diagram has it.
+    buttons = sorted((n for n, kind in kinds.items() if kind == "action"), key="action_back".__eq__)
+    actions = [_action(reading, name) for name in buttons]
     shown = [item for name, kind in kinds.items() for item in _shown(reading, name, kind)]
     chat_id, recipient_id, allow = _recipient(reading)
     step = Step.model_construct(
@@ -125,8 +127,15 @@ def _shown(reading: Reading, name: str, kind: str) -> list[Shown]:
         ]
     label = reading.get(f"{name}.label")
     if kind == "line":
-        return [Shown(kind="line", name=name, value=value, label=label or name)]
+        words = as_words(reading.declared.values.get(name))
+        return [Shown(kind="line", name=name, value=words, label=label or name)]
+    if "://" in value and not _is_web_address(value):
+        reading.complain(name, f"found {value!r}", "a key of the bucket, or an https:// address, is expected")
     return [Shown(kind="photo" if kind == "photo" else "file", name=name, value=value, label=label)]
+
+
+def _is_web_address(value: str) -> bool:
+    return re.fullmatch(r"https://[^\s/@:]+\.[^\s/@:]+(:\d+)?(/\S*)?", value) is not None
 
 
 def _action(reading: Reading, name: str) -> Action:

@@ -7,8 +7,11 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+
+WHOLE = 1e15
+"""A Double is exact up to there."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,22 @@ def as_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
+    return "" if value is None else str(value)
+
+
+def as_words(value: Any) -> str:
+    """A variable's value as people read it in a line."""
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, datetime):
+        is_day = (value.hour, value.minute, value.second) == (0, 0, 0)
+        return value.strftime("%Y-%m-%d" if is_day else "%Y-%m-%d %H:%M")
+    if isinstance(value, list):
+        return ", ".join(as_words(each) for each in value) or "–"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {as_words(each)}" for key, each in value.items()) or "–"
+    if isinstance(value, float) and value.is_integer() and abs(value) < WHOLE:
+        return str(int(value))
     return "" if value is None else str(value)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from shared import outbox, people, texts, transitions
+from shared.errors import AuthorError
 from shared.models import Json, PendingReply, Prompt
 from shared.queues import claim
 from shared.signing import derive_key, sign
@@ -711,6 +712,16 @@ async def test_a_review_is_not_submitted_early_nor_edited_under_another_form(tal
     await talk.tap(ann, texts.BUTTON_BACK)
     await talk.tap(ann, "Submit")
     assert await state(talk, reply_id) == "answered"
+
+
+async def test_an_address_is_given_to_telegram_and_one_that_it_cannot_fetch_is_the_authors_error(
+    talk: Conversation,
+) -> None:
+    ann = await talk.telegram.ann()
+    with pytest.raises(AuthorError, match="Failed to get http url content"):
+        await talk.ask(ann, {"photo_x": "https://example.org/x.png"})
+    (call,) = await talk.telegram.calls("sendPhoto")
+    assert call["params"]["photo"] == "https://example.org/x.png"
 
 
 # groups: copies, anonymity, moving house

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -111,12 +112,16 @@ def test_an_expression_that_gave_nothing_shows_nothing(name: str, value: str | N
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
-        (True, "true"),
-        (False, "false"),
+        (True, "Yes"),
+        (False, "No"),
         (0, "0"),
         (1.5, "1.5"),
-        (["a", 1], '["a", 1]'),
-        ({"ä": None}, '{"ä": null}'),
+        (1000.0, "1000"),
+        (1e300, "1e+300"),
+        (["a", 1, True], "a, 1, Yes"),
+        ({"ä": 1, "b": [2, 3]}, "ä: 1, b: 2, 3"),
+        (datetime(2026, 3, 14, tzinfo=UTC), "2026-03-14"),
+        (datetime(2026, 3, 14, 15, 30, tzinfo=UTC), "2026-03-14 15:30"),
     ],
 )
 def test_a_value_is_shown_as_people_read_it(value: Any, shown: str) -> None:
@@ -419,6 +424,21 @@ def test_a_caption_is_the_label_else_the_value_else_the_name() -> None:
 @pytest.mark.parametrize("caption", [" ", "\n", "\u200b", "\u2800"])
 def test_a_caption_of_which_nothing_is_seen_is_not_used(caption: str) -> None:
     assert read({"action_a": caption}).actions[0].caption == "a"
+
+
+def test_the_way_back_stands_last() -> None:
+    step = read({"action_back": "Back", "action_b": "B", "action_a": "A"})
+    assert [action.name for action in step.actions] == ["b", "a", "back"]
+
+
+@pytest.mark.parametrize("name", ["photo_x", "file_x"])
+def test_a_picture_or_document_is_a_key_or_an_https_address(name: str) -> None:
+    for right in ("charts/1.png", "https://example.org/a b.png".replace(" ", "%20"), "https://example.org"):
+        assert read({name: right}).shown[0].value == right
+    for wrong in ("http://example.org/x", "file:///etc/passwd", "https://me:pw@example.org/x", "https://"):
+        assert f"{name}: found {wrong!r}; a key of the bucket, or an https:// address" in problem(
+            {name: wrong}
+        )
 
 
 def test_a_caption_that_is_too_long_is_told() -> None:
