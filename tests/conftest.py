@@ -2,17 +2,23 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 import structlog
+from hypothesis import settings
 from sqlalchemy import create_engine, text
 
 import migrations
 from devstack.stack import Stack, create_database
 from shared.db import Database, driver_url
 from shared.models import Base
+
+# The same examples each time; HYPOTHESIS_SEARCH=1 looks for new ones.
+settings.register_profile("tests", derandomize=not os.environ.get("HYPOTHESIS_SEARCH"), deadline=None)
+settings.load_profile("tests")
 
 pytest_plugins = ["devstack.pytest_plugin", "tests.support.worlds"]
 
