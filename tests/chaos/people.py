@@ -13,7 +13,7 @@ from devstack.people import Person, Shown, Unexpected, captions, words
 from shared import texts
 from tests.chaos.evidence import Ack
 from tests.chaos.plan import Answer, Case
-from tests.chaos.words import OPENING, Question, asked, copies
+from tests.chaos.words import DECISION, OPENING, Question, asked, copies, is_live
 
 LOOKS_EVERY_S = 1.0
 TAPS_AGAIN_AFTER_S = 8.0
@@ -90,9 +90,12 @@ class Actor:
     async def _look(self, messages: Sequence[Shown]) -> None:
         for message in messages:
             question = asked(message)
-            if question is not None:
+            if question is None:
+                continue
+            # Without its buttons the text of a form looks like its decision, which comes last.
+            if is_live(message) or question.item != DECISION:
                 self._notice_question(question)
-                await self._meddle(question, message)
+            await self._meddle(question, message)
         self._read_notices(messages)
         for question in sorted(self._attempts):
             attempt = self._attempts[question]
