@@ -63,7 +63,7 @@ class Product:
 
     async def command(self, *arguments: str) -> str:
         """Run `stepgram ARGUMENTS` to its end and give what it printed. Raises PartError when it fails."""
-        code = "import sys; from shared.cli import main; sys.argv[0] = 'stepgram'; main()"
+        code = "import sys; from workers.cli import main; sys.argv[0] = 'stepgram'; main()"
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",

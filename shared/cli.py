@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from alembic.util import CommandError
@@ -10,36 +11,82 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from shared import logs
+from shared.authoring.lint import Topics, check_files, told
 from shared.db import driver_url
 from shared.engine.client import EngineClient
 from shared.errors import ConfigurationError, StepgramError
-from shared.settings import Settings, load_settings
+from shared.operating import deploying, instances
+from shared.settings import Settings, TopicSettings, load_settings
+from shared.steps import fields
+
+Served = Callable[[Iterable[str]], Topics]
+"""The topics that are served, with those of the modules named."""
 
 
-def main() -> None:
+def main(served: Served = lambda modules: Topics()) -> None:
     """Run one command; an error is one line that says what to do."""
-    parser = argparse.ArgumentParser(
-        prog="stepgram", description="The human steps of BPMN processes, in Telegram."
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("migrate", help="bring the database's tables to this version")
-    deploy = commands.add_parser("deploy", help="deploy BPMN files to the engine")
-    deploy.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    deploy.add_argument("--tenant", help="the tenant that the processes belong to")
-    doctor = commands.add_parser("doctor", help="check all that Stepgram needs, and say how to mend it")
-    doctor.add_argument("--format", choices=("text", "json"), default="text")
-    options = parser.parse_args()
+    options = _parser().parse_args()
     try:
+        if options.command == "lint":
+            sys.exit(_lint(options, served))
         settings = load_settings()
         logs.configure(settings.log_level, settings.log_format)
         if options.command == "migrate":
             _migrate(settings)
         elif options.command == "doctor":
             sys.exit(asyncio.run(_doctor(settings, options.format)))
+        elif options.command == "deploy":
+            asyncio.run(_deploy(settings, options, served))
         else:
-            asyncio.run(_deploy(settings, options.files, options.tenant))
+            asyncio.run(_instances(settings, options))
     except (StepgramError, OSError) as error:
-        sys.exit(f"stepgram {options.command}: {error}")
+        if options.command == "lint":
+            sys.stderr.write(f"stepgram lint: {error}\n")
+        sys.exit(2 if options.command == "lint" else f"stepgram {options.command}: {error}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="stepgram", description="The human steps of BPMN processes, in Telegram."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("migrate", help="bring the database's tables to this version")
+    lint = commands.add_parser("lint", help="check BPMN files; needs no settings")
+    lint.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    lint.add_argument("--format", choices=("text", "json", "github"), default="text")
+    deploy = commands.add_parser("deploy", help="check BPMN files and deploy them to the engine")
+    deploy.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    deploy.add_argument("--tenant", help="the tenant that the processes belong to")
+    deploy.add_argument("--no-lint", action="store_true", help="deploy whatever the check finds")
+    for each in (lint, deploy):
+        each.add_argument(
+            "--topic", action="append", default=[], metavar="NAME", help="a topic that others serve"
+        )
+    start = commands.add_parser("start", help="start an instance of a process")
+    start.add_argument("key", metavar="KEY")
+    start.add_argument(
+        "--var", action="append", default=[], metavar="NAME=VALUE", help="a variable; JSON, else text"
+    )
+    start.add_argument("--business-key")
+    start.add_argument("--tenant", help="the tenant that the process belongs to")
+    ps = commands.add_parser("ps", help="list the instances that run")
+    ps.add_argument("--key", help="of this process only")
+    ps.add_argument("--limit", type=int, default=50, help="at most so many (50)")
+    show = commands.add_parser("show", help="show one instance, and who is asked")
+    show.add_argument("instance", metavar="INSTANCE")
+    doctor = commands.add_parser("doctor", help="check all that Stepgram needs, and say how to mend it")
+    doctor.add_argument("--format", choices=("text", "json"), default="text")
+    return parser
+
+
+def _lint(options: argparse.Namespace, served: Served) -> int:
+    """0: nothing found; 1: findings; 2: a file that cannot be read."""
+    fields.load()
+    topics = served(TopicSettings().topic_modules).with_names(options.topic)
+    findings = check_files(options.files, topics)
+    if text := told(findings, options.format):
+        sys.stdout.write(f"{text}\n")
+    return 2 if any(each.rule == "unreadable" for each in findings) else int(bool(findings))
 
 
 def _migrate(settings: Settings) -> None:
@@ -68,9 +115,26 @@ async def _doctor(settings: Settings, form: str) -> int:
     return 0 if report.is_well(findings) else 1
 
 
-async def _deploy(settings: Settings, files: list[Path], tenant: str | None) -> None:
-    contents = {path.name: path.read_bytes() for path in files}
+async def _deploy(settings: Settings, options: argparse.Namespace, served: Served) -> None:
+    topics = served(settings.topic_modules).with_names(options.topic)
+    fields.load()
+    for path in options.files:
+        path.open("rb").close()
+    if not options.no_lint:
+        deploying.refuse_findings(options.files, topics)
     async with EngineClient.from_settings(settings) as engine:
-        for name, content in contents.items():
-            for definition in await engine.deploy(name, {name: content}, tenant_id=tenant):
-                sys.stdout.write(f"{name}: {definition.key} version {definition.version} ({definition.id})\n")
+        async for line in deploying.deploy(engine, options.files, options.tenant, topics):
+            sys.stdout.write(f"{line}\n")
+
+
+async def _instances(settings: Settings, options: argparse.Namespace) -> None:
+    async with EngineClient.from_settings(settings) as engine:
+        if options.command == "start":
+            given = instances.variables(options.var)
+            started = await engine.start_process(options.key, options.business_key, given, options.tenant)
+            sys.stdout.write(f"{started}\n")
+        elif options.command == "ps":
+            sys.stdout.write(f"{await instances.running(engine, options.key, options.limit)}\n")
+        else:
+            async for line in instances.shown(engine, settings, options.instance):
+                sys.stdout.write(f"{line}\n")

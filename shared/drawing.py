@@ -10,7 +10,7 @@ from pathlib import Path
 from lxml import etree
 from PIL import Image, ImageDraw, ImageFont
 
-from shared.engine.bpmn import parse
+from shared.engine.bpmn_xml import parse
 
 _BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
 _DI = "{http://www.omg.org/spec/BPMN/20100524/DI}"

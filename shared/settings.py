@@ -11,10 +11,25 @@ from shared.errors import ConfigurationError
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
 
-class Settings(BaseSettings):
-    """The settings of every process; a field's name in capitals is its environment variable."""
+class TopicSettings(BaseSettings):
+    """What a command needs to know that works without an engine and a database."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
+
+    topic_modules: CommaSeparated = Field(
+        default=(), description="modules of further topics, comma-separated"
+    )
+
+    @field_validator("topics", "topic_modules", mode="before", check_fields=False)
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+
+class Settings(TopicSettings):
+    """The settings of every process; a field's name in capitals is its environment variable."""
 
     database_url: str = Field(default="", description="PostgreSQL, postgresql://USER:PASSWORD@HOST:PORT/NAME")
     database_direct_url: str | None = Field(
@@ -43,9 +58,6 @@ class Settings(BaseSettings):
     r2_public_url: str | None = None
 
     topics: CommaSeparated = Field(default=(), description="topics to work on, comma-separated; empty: all")
-    topic_modules: CommaSeparated = Field(
-        default=(), description="modules of further topics, comma-separated"
-    )
     worker_id: str = Field(default="stepgram", description="lock owner of human steps, one for the fleet")
     fetch_lock_s: int = Field(default=30, gt=0, description="short lock, until a step has its row")
     lease_s: int = Field(default=86_400, gt=60, description="long lock of a parked step")
@@ -93,13 +105,6 @@ class Settings(BaseSettings):
     )
     log_format: str = Field(default="text", pattern="^(text|json)$")
     log_level: str = "INFO"
-
-    @field_validator("topics", "topic_modules", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
-        return value
 
     @cached_property
     def bot_id(self) -> int:

@@ -421,6 +421,16 @@ async def by_task(tx: Tx, external_task_id: str) -> PendingReply | None:
     return (await tx.execute(statement)).scalar_one_or_none()
 
 
+async def by_instance(tx: Tx, process_instance_id: str) -> Sequence[PendingReply]:
+    """The rows of a process instance, oldest first."""
+    found = await tx.scalars(
+        select(PendingReply)
+        .where(PendingReply.process_instance_id == process_instance_id)
+        .order_by(PendingReply.id)
+    )
+    return found.all()
+
+
 async def open_or_answered(tx: Tx, after_id: int, limit: int) -> Sequence[PendingReply]:
     """A page of the rows whose task the engine should still have, by id."""
     has_task = PendingReply.process_instance_id != ""  # a start form has none

@@ -1,19 +1,14 @@
-"""Reading BPMN: the activities of a file, as the engine understands it.
-
-Camunda's and Operaton's namespaces mean the same. Entities, DTDs and the network are off.
-"""
+"""Reading BPMN: the activities of a file, as the engine understands it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from lxml import etree
 
-from shared.engine.errors import UnreadableDiagram
+from shared.engine.bpmn_xml import BPMN, extensions, parse, vendor_attribute
 
-_BPMN = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
-_VENDORS = ("{http://camunda.org/schema/1.0/bpmn}", "{http://operaton.org/schema/1.0/bpmn}")
-_SUBPROCESSES = frozenset({f"{_BPMN}subProcess", f"{_BPMN}transaction", f"{_BPMN}adHocSubProcess"})
-_ACTIVITIES = _SUBPROCESSES | {f"{_BPMN}task", f"{_BPMN}callActivity"}
+_SUBPROCESSES = frozenset({f"{BPMN}subProcess", f"{BPMN}transaction", f"{BPMN}adHocSubProcess"})
+_ACTIVITIES = _SUBPROCESSES | {f"{BPMN}task", f"{BPMN}callActivity"}
 
 
 @dataclass(frozen=True)
@@ -59,37 +54,20 @@ def read_starts(xml: bytes) -> dict[str, StartInfo]:
         UnreadableDiagram: the file is no XML.
     """
     found: dict[str, StartInfo] = {}
-    for process in parse(xml).iter(f"{_BPMN}process"):
-        for event in process.iterchildren(f"{_BPMN}startEvent"):
-            if any(child.tag.endswith("EventDefinition") for child in event.iterchildren(f"{_BPMN}*")):
+    for process in parse(xml).iter(f"{BPMN}process"):
+        for event in process.iterchildren(f"{BPMN}startEvent"):
+            if any(child.tag.endswith("EventDefinition") for child in event.iterchildren(f"{BPMN}*")):
                 continue  # a timer's, a message's: nobody starts it by hand
-            properties = {child.get("name"): child.get("value") or "" for child in _properties(event)}
+            properties = {
+                name: child.get("value") or ""
+                for child in extensions(event, "properties", "property")
+                if (name := child.get("name"))
+            }
             found.setdefault(
                 process.get("id"),
                 StartInfo(event.get("id") or "", process.get("id"), process.get("name"), properties),
             )
     return found
-
-
-def _properties(element: etree._Element) -> Iterator[etree._Element]:
-    for extensions in element.iterchildren(f"{_BPMN}extensionElements"):
-        for holder in extensions.iterchildren(*(f"{vendor}properties" for vendor in _VENDORS)):
-            for child in holder.iterchildren(*(f"{vendor}property" for vendor in _VENDORS)):
-                if child.get("name"):
-                    yield child
-
-
-def parse(xml: bytes) -> etree._Element:
-    """The root of a BPMN file, read without entities, DTDs and the network.
-
-    Raises:
-        UnreadableDiagram: the file is no XML.
-    """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
-    try:
-        return etree.fromstring(xml, parser)
-    except etree.XMLSyntaxError as error:
-        raise UnreadableDiagram(f"the BPMN file is no XML: {error}") from error
 
 
 def read_activities(xml: bytes) -> dict[str, ActivityInfo]:
@@ -102,7 +80,7 @@ def read_activities(xml: bytes) -> dict[str, ActivityInfo]:
     errors = _Errors(root)
     return {
         element.get("id"): _activity(element, process, errors)
-        for process in root.iter(f"{_BPMN}process")
+        for process in root.iter(f"{BPMN}process")
         for element in process.iter()
         if _is_activity(element) and element.get("id")
     }
@@ -112,22 +90,22 @@ class _Errors:
     """The error events of a file: code by definition, and the catching events by host."""
 
     def __init__(self, root: etree._Element) -> None:
-        self._codes = {error.get("id"): error.get("errorCode") for error in root.iter(f"{_BPMN}error")}
+        self._codes = {error.get("id"): error.get("errorCode") for error in root.iter(f"{BPMN}error")}
         self._boundaries: dict[str, list[etree._Element]] = {}
-        for event in root.iter(f"{_BPMN}boundaryEvent"):
+        for event in root.iter(f"{BPMN}boundaryEvent"):
             self._boundaries.setdefault(event.get("attachedToRef"), []).append(event)
 
     def caught_at(self, activity: etree._Element) -> set[str | None]:
         """The codes that are caught when thrown at an activity; None among them: all."""
         caught = self._of_events(self._boundaries.get(activity.get("id"), []))
         inside = activity
-        for scope in activity.iterancestors(*_SUBPROCESSES, f"{_BPMN}process"):
+        for scope in activity.iterancestors(*_SUBPROCESSES, f"{BPMN}process"):
             handlers = [
                 start
                 for handler in scope.iterchildren(*_SUBPROCESSES)
                 # an event subprocess never catches what is thrown inside itself
                 if handler.get("triggeredByEvent") == "true" and handler is not inside
-                for start in handler.iterchildren(f"{_BPMN}startEvent")
+                for start in handler.iterchildren(f"{BPMN}startEvent")
             ]
             caught |= self._of_events(handlers)
             caught |= self._of_events(self._boundaries.get(scope.get("id"), []))
@@ -138,7 +116,7 @@ class _Errors:
         return {
             self._code(definition)
             for event in events
-            for definition in event.iterchildren(f"{_BPMN}errorEventDefinition")
+            for definition in event.iterchildren(f"{BPMN}errorEventDefinition")
         }
 
     def _code(self, definition: etree._Element) -> str | None:
@@ -152,13 +130,13 @@ def _activity(element: etree._Element, process: etree._Element, errors: _Errors)
     return ActivityInfo(
         id=element.get("id"),
         name=element.get("name"),
-        topic=_vendor_attribute(element, "topic"),
+        topic=vendor_attribute(element, "topic"),
         process_key=process.get("id"),
         process_name=process.get("name"),
         input_names=tuple(_names(element, "inputOutput", "inputParameter")),
         output_names=tuple(_names(element, "inputOutput", "outputParameter")),
         property_names=tuple(_names(element, "properties", "property")),
-        multi_instance=element.find(f"{_BPMN}multiInstanceLoopCharacteristics") is not None,
+        multi_instance=element.find(f"{BPMN}multiInstanceLoopCharacteristics") is not None,
         caught_error_codes=frozenset(code for code in caught if code is not None),
         catches_all=None in caught,
     )
@@ -166,19 +144,11 @@ def _activity(element: etree._Element, process: etree._Element, errors: _Errors)
 
 def _is_activity(element: etree._Element) -> bool:
     tag = element.tag
-    return isinstance(tag, str) and tag.startswith(_BPMN) and (tag in _ACTIVITIES or tag.endswith("Task"))
-
-
-def _vendor_attribute(element: etree._Element, name: str) -> str | None:
-    return next((value for vendor in _VENDORS if (value := element.get(f"{vendor}{name}"))), None)
+    return isinstance(tag, str) and tag.startswith(BPMN) and (tag in _ACTIVITIES or tag.endswith("Task"))
 
 
 def _names(element: etree._Element, holder: str, tag: str) -> Iterator[str]:
     """The names of the parameters or properties of one activity, each once."""
-    seen: dict[str, None] = {}
-    for extensions in element.iterchildren(f"{_BPMN}extensionElements"):
-        for holder_element in extensions.iterchildren(*(f"{vendor}{holder}" for vendor in _VENDORS)):
-            for child in holder_element.iterchildren(*(f"{vendor}{tag}" for vendor in _VENDORS)):
-                if name := child.get("name"):
-                    seen.setdefault(name)
-    return iter(seen)
+    return iter(
+        dict.fromkeys(name for child in extensions(element, holder, tag) if (name := child.get("name")))
+    )

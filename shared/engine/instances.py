@@ -61,6 +61,23 @@ class Instances(Rest):
         answer = await self._call("GET", path_of("process-definition", definition_id, "xml"))
         return str(answer["bpmn20Xml"]).encode()
 
+    async def definition(self, definition_id: str) -> DeployedDefinition:
+        """One version of a process.
+
+        Raises:
+            NotFound: there is no such definition.
+        """
+        return DeployedDefinition.from_json(
+            await self._call("GET", path_of("process-definition", definition_id))
+        )
+
+    async def latest_definition(self, key: str, tenant_id: str | None = None) -> DeployedDefinition | None:
+        """The version of a process that a start would take; None where there is none."""
+        tenant = {"withoutTenantId": "true"} if tenant_id is None else {"tenantIdIn": tenant_id}
+        query = {"key": key, "latestVersion": "true", **tenant}
+        answer = await self._call("GET", "/process-definition", params=query)
+        return DeployedDefinition.from_json(answer[0]) if answer else None
+
     async def startable(self, user_id: str, limit: int = 50) -> list[DeployedDefinition]:
         """The latest versions of the processes that a user may start as a candidate starter, by name.
 
@@ -125,6 +142,34 @@ class Instances(Rest):
         found: dict[str, None] = {}
         _collect(tree, found)
         return list(found)
+
+    async def running_instances(self, key: str | None = None, limit: int = 50) -> list[ProcessInstance]:
+        """Instances that have not ended, of one process or of all, by process."""
+        query = {
+            "sortBy": "definitionKey",
+            "sortOrder": "asc",
+            "maxResults": str(limit),
+            **({} if key is None else {"processDefinitionKey": key}),
+        }
+        answer = await self._call("GET", "/process-instance", params=query)
+        return [ProcessInstance.from_json(raw) for raw in answer]
+
+    async def waiting_at(self, key: str, activity_id: str, tenant_id: str | None = None) -> int:
+        """How many instances of a process, of any version, stand at an activity."""
+        tenant = {"withoutTenantId": "true"} if tenant_id is None else {"tenantIdIn": tenant_id}
+        query = {"processDefinitionKey": key, "activityIdIn": activity_id, **tenant}
+        return int((await self._call("GET", "/process-instance/count", params=query))["count"])
+
+    async def instance_variables(self, instance_id: str) -> dict[str, Any]:
+        """The variables of a running instance, not of inner scopes.
+
+        Raises:
+            NotFound: the instance has ended.
+            UnreadableValue: a value does not fit its type.
+        """
+        path = path_of("process-instance", instance_id, "variables")
+        answer = await self._call("GET", path, params={"deserializeValues": "false"})
+        return {name: from_engine(raw) for name, raw in sorted(answer.items())}
 
     async def active_instances(self, business_key: str, definition_key: str) -> list[ProcessInstance]:
         """The instances of a process and business key that have not ended, suspended ones among them."""

@@ -89,9 +89,11 @@ def _check_field(reading: Reading, ask: Ask) -> Ask:
         reading.complain(
             f"{ask.name}.options", f"found {len(ask.options)} options", f"at most {MAX_OPTIONS} fit"
         )
+    # How many are chosen is the person's affair; one option alone need not be enough.
+    alone = ask.model_copy(update={"min": None, "max": None}) if ask.type == "multichoice" else ask
     for option in ask.options:
         try:
-            fields.read_answer(ask, option.value)
+            fields.read_answer(alone, option.value)
         except fields.InvalidAnswer as error:
             reading.complain(f"{ask.name}.options", f"found {option.value!r}", str(error))
     if ask.default is not None:

@@ -13,7 +13,7 @@ from shared.markup import Rich
 from shared.steps.asks import read_ask
 from shared.steps.keys import KINDS, PREFIXES, STEP_KEYS
 from shared.steps.model import Action, Shown, Step
-from shared.steps.reading import Declared, Reading, allowed, as_text, as_words, nearest
+from shared.steps.reading import Declared, Problem, Reading, allowed, as_text, as_words, nearest
 
 RECIPIENT_NAMES = {"telegram_user_id", "chat_id"}
 OF_THE_STEP = {*STEP_KEYS, *RECIPIENT_NAMES}
@@ -44,6 +44,16 @@ def read_step(declared: Declared, *, needs_file: bool = False, may_ask: bool = T
     Raises:
         AuthorError: with every problem found, each naming what was found and what is allowed.
     """
+    step, problems = examine(declared, needs_file=needs_file, may_ask=may_ask)
+    if problems:
+        raise AuthorError(f"activity {declared.activity!r}: " + " | ".join(map(str, problems)))
+    return step
+
+
+def examine(
+    declared: Declared, *, needs_file: bool = False, may_ask: bool = True
+) -> tuple[Step, list[Problem]]:
+    """What a task declares as a step, good only where no problem was found, and the problems."""
     reading = Reading(declared)
     kinds = _kinds(reading)
     _check_keys(reading, kinds)
@@ -74,9 +84,7 @@ def read_step(declared: Declared, *, needs_file: bool = False, may_ask: bool = T
     )
     step = step.model_copy(update={"shadows": tuple(n for n in step.result_names() if n in declared.names)})
     _check_whole(reading, step, needs_file=needs_file, may_ask=may_ask)
-    if reading.problems:
-        raise AuthorError(f"activity {declared.activity!r}: " + " | ".join(reading.problems))
-    return step
+    return step, reading.problems
 
 
 def _kinds(reading: Reading) -> dict[str, str]:
@@ -108,11 +116,14 @@ def _check_keys(reading: Reading, kinds: Mapping[str, str]) -> None:
         item, dot, key = name.partition(".")
         if not dot:
             if name not in OF_THE_STEP and name not in kinds:
-                reading.complain(name, "unknown property" + nearest(name, STEP_KEYS), allowed(STEP_KEYS))
+                found = "unknown property" + nearest(name, STEP_KEYS)
+                reading.complain(name, found, allowed(STEP_KEYS), "unknown-key")
         elif item not in kinds:
-            reading.complain(name, f"there is no item {item!r}" + nearest(item, kinds), allowed(kinds))
+            found = f"there is no item {item!r}" + nearest(item, kinds)
+            reading.complain(name, found, allowed(kinds), "unknown-key")
         elif key not in (keys := KINDS[kinds[item]].keys):
-            reading.complain(name, f"unknown key {key!r}" + nearest(key, keys), allowed(keys))
+            found = f"unknown key {key!r}" + nearest(key, keys)
+            reading.complain(name, found, allowed(keys), "unknown-key")
 
 
 def _shown(reading: Reading, name: str, kind: str) -> list[Shown]:
@@ -158,7 +169,8 @@ def _recipient(reading: Reading) -> tuple[int, int | None, str | tuple[int, ...]
         reading.get("recipient") or as_text(values.get("telegram_user_id")) or as_text(values.get("chat_id"))
     )
     if not named:
-        reading.complain("recipient", "nobody is named", "give telegram_user_id, tg_user_ID or a chat_id")
+        hint = "give telegram_user_id, tg_user_ID or a chat_id"
+        reading.complain("recipient", "nobody is named", hint, "missing-recipient")
         return 0, None, "anyone"
     match = re.fullmatch(r"(?:tg_user_)?(-?\d{1,18})", named.strip())
     if match is None or int(match[1]) == 0:
@@ -213,21 +225,27 @@ def _votes(reading: Reading) -> int | Literal["majority"] | None:
 
 def _check_whole(reading: Reading, step: Step, *, needs_file: bool, may_ask: bool) -> None:
     if len(step.actions) > MAX_ACTIONS:
-        reading.complain("action_*", f"found {len(step.actions)} buttons", f"at most {MAX_ACTIONS} fit")
+        found = f"found {len(step.actions)} buttons"
+        reading.complain("action_*", found, f"at most {MAX_ACTIONS} fit", "bad-step")
     if needs_file and not any(ask.is_file for ask in step.asks):
-        reading.complain("s3_*", "this topic waits for a file, and none is asked for", "name one s3_…")
+        found = "this topic waits for a file, and none is asked for"
+        reading.complain("s3_*", found, "name one s3_…", "bad-step")
     if not may_ask and not step.asks_nothing:
         asked = [ask.name for ask in step.asks] + [f"action_{action.name}" for action in step.actions]
-        reading.complain(", ".join(asked) or "review", "a notice asks nothing", "use render_task to ask")
+        name = ", ".join(asked) or "review"
+        reading.complain(name, "a notice asks nothing", "use render_task to ask", "bad-step")
     if not (step.shown or step.asks or step.actions):
-        reading.complain("text_*", "the step shows nothing and asks nothing", "give it a text_…")
+        found = "the step shows nothing and asks nothing"
+        reading.complain("text_*", found, "give it a text_…", "bad-step")
     if step.votes and (step.asks or not step.actions):
-        reading.complain("votes", "only buttons can be voted on", "give the step buttons and no questions")
+        found = "only buttons can be voted on"
+        reading.complain("votes", found, "give the step buttons and no questions", "bad-step")
     if step.votes and step.claim:
-        reading.complain("votes", "found together with claim", "either one takes the step, or several vote")
+        found = "found together with claim"
+        reading.complain("votes", found, "either one takes the step, or several vote", "bad-step")
     names = step.result_names()
     for name in sorted({name for name in names if names.count(name) > 1}):
-        reading.complain(name, "two results have this name", "give the field another one")
+        reading.complain(name, "two results have this name", "give the field another one", "bad-step")
     if step.thread_id == 1:
         reading.complain(
             "thread", "found 1", "Telegram refuses the general topic by its number; leave it out"
@@ -238,4 +256,5 @@ def _check_whole(reading: Reading, step: Step, *, needs_file: bool, may_ask: boo
             "on_cancel",
             f"nothing catches the BPMN error {step.on_cancel!r}, it would end the instance silently",
             allowed(codes),
+            "uncaught-error",
         )

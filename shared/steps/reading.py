@@ -8,7 +8,20 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Problem(NamedTuple):
+    """One complaint: which name, what was found, what is allowed, and the rule that it breaks."""
+
+    name: str
+    found: str
+    allowed: str
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.found}; {self.allowed}"
+
 
 WHOLE = 1e15
 """A Double is exact up to there."""
@@ -33,11 +46,11 @@ class Reading:
     """One reading of one step: collects every problem before it complains."""
 
     declared: Declared
-    problems: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
-    def complain(self, name: str, found: str, allowed: str) -> None:
+    def complain(self, name: str, found: str, allowed: str, rule: str = "bad-value") -> None:
         """Note a problem: which name, what was found, what is allowed."""
-        self.problems.append(f"{name}: {found}; {allowed}")
+        self.problems.append(Problem(name, found, allowed, rule))
 
     def get(self, name: str) -> str | None:
         """The value of a key: from an input parameter, else from a property; None if neither says it."""

@@ -599,3 +599,17 @@ def read_or_complaint(declared: Declared) -> Step | str:
         return contract.read_step(declared)
     except AuthorError as error:
         return str(error)
+
+
+def test_how_many_are_chosen_bounds_the_answer_and_no_single_option() -> None:
+    step = read(TEXT, {"form_x.type": "multichoice", "form_x.options": "a|b|c", "form_x.min": "2"})
+    assert [option.value for option in step.asks[0].options] == ["a", "b", "c"]
+
+
+def test_problems_can_be_told_one_by_one_with_the_rule_that_each_breaks() -> None:
+    _, problems = contract.examine(declare(TEXT, {"titel": "Hi", "thread": "x"}, recipient=None))
+    assert [(each.name, each.rule) for each in problems] == [
+        ("titel", "unknown-key"),
+        ("recipient", "missing-recipient"),
+        ("thread", "bad-value"),
+    ]

@@ -12,6 +12,7 @@ from sqlalchemy import CheckConstraint
 from bot.commands import COMMANDS
 from devstack import __main__ as devstack_cli
 from shared import backlog, metrics
+from shared.authoring.lint import RULES
 from shared.authoring.reference import filled
 from shared.engine.bpmn import read_activities
 from shared.errors import AuthorError
@@ -163,6 +164,10 @@ def test_every_command_of_the_operator_is_told() -> None:
     names = set(re.findall(r'add_parser\("(\w+)"', page("shared/cli.py")))
     told = named(section(page("docs/reference/commands.md"), "stepgram"))
     assert {command.split()[1] for command in told} == names
+
+
+def test_every_rule_for_diagrams_is_told() -> None:
+    assert named(section(page("docs/how-to/check-diagrams.md"), "The rules")) == list(RULES)
 
 
 def test_every_command_of_the_development_stack_is_told() -> None:

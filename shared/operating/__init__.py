@@ -1,0 +1,1 @@
+"""What an operator does and sees from the shell: deploy, start, list, look."""
