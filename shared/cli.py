@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from shared import logs
 from shared.authoring.lint import Topics, check_files, told
+from shared.authoring.preview import as_html, as_terminal, previews
 from shared.db import driver_url
 from shared.engine.client import EngineClient
 from shared.errors import ConfigurationError, StepgramError
@@ -29,6 +31,9 @@ def main(served: Served = lambda modules: Topics()) -> None:
     try:
         if options.command == "lint":
             sys.exit(_lint(options, served))
+        if options.command == "preview":
+            _preview(options, served)
+            return
         settings = load_settings()
         logs.configure(settings.log_level, settings.log_format)
         if options.command == "migrate":
@@ -54,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     lint = commands.add_parser("lint", help="check BPMN files; needs no settings")
     lint.add_argument("files", nargs="+", type=Path, metavar="FILE")
     lint.add_argument("--format", choices=("text", "json", "github"), default="text")
+    preview = commands.add_parser("preview", help="show the steps of a BPMN file as people will see them")
+    preview.add_argument("file", type=Path, metavar="FILE")
+    preview.add_argument("--element", metavar="ID", help="this step only")
+    preview.add_argument("--vars", type=Path, metavar="FILE", help="values of process variables, as JSON")
+    preview.add_argument("--html", type=Path, metavar="FILE", help="write a page instead of text")
     deploy = commands.add_parser("deploy", help="check BPMN files and deploy them to the engine")
     deploy.add_argument("files", nargs="+", type=Path, metavar="FILE")
     deploy.add_argument("--tenant", help="the tenant that the processes belong to")
@@ -77,6 +87,25 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="check all that Stepgram needs, and say how to mend it")
     doctor.add_argument("--format", choices=("text", "json"), default="text")
     return parser
+
+
+def _preview(options: argparse.Namespace, served: Served) -> None:
+    fields.load()
+    try:
+        values = json.loads(options.vars.read_text()) if options.vars else {}
+    except ValueError as error:
+        raise ConfigurationError(f"--vars {options.vars} is no JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigurationError(f'--vars {options.vars} must be an object like {{"amount": 12}}')
+    topics = served(TopicSettings().topic_modules)
+    shown = previews(options.file.read_bytes(), topics, values, options.element)
+    if not shown:
+        what = f"an element {options.element!r}" if options.element else "a step"
+        raise ConfigurationError(f"{options.file} does not have {what} that asks a person")
+    if options.html:
+        options.html.write_text(as_html(shown))
+    else:
+        sys.stdout.write(as_terminal(shown))
 
 
 def _lint(options: argparse.Namespace, served: Served) -> int:
