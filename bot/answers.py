@@ -1,7 +1,7 @@
 """What people answer in words, or share by a key: texts, corrections, contacts, places, people."""
 
 from bot.context import Context
-from bot.dialogs import Dialog, may_answer, open_dialog, target
+from bot.dialogs import Dialog, has_expired, may_answer, open_dialog, target, was_handed_over
 from shared import outbox, texts, transitions
 from shared.markup import escape_value, render_html
 from shared.steps import conversation
@@ -15,13 +15,17 @@ async def text_received(context: Context, text: str) -> None:
     """A free text: the answer to a question, or a polite word that nothing is open."""
     dialog, index = await target(context)
     if dialog is None or index is None:
-        if context.is_private:
+        if await has_expired(context):
+            await context.say(texts.TIME_IS_UP)
+        elif context.is_private:
             await context.say(texts.ALREADY_HERE if index is not None else texts.NOTHING_OPEN)
         return
     if context.message.sender_chat is not None:
         await context.say(texts.ANONYMOUS_ADMIN)
         return
     if not await may_answer(context, dialog, context.user):
+        if was_handed_over(context, dialog):
+            await context.say(texts.HANDED_OVER)
         return
     if index != dialog.next_ask:
         await context.say(texts.ALREADY_HERE)

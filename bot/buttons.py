@@ -8,9 +8,9 @@ from telegram import InaccessibleMessage
 
 from bot import commands, deciding, groups, overview, starting
 from bot.context import Context
-from bot.dialogs import Dialog, may_answer, open_dialog
+from bot.dialogs import Dialog, how_it_ended, may_answer, open_dialog, was_handed_over
 from shared import outbox, texts, transitions
-from shared.models import Json, PendingReply, Prompt
+from shared.models import Json, Prompt
 from shared.signing import Tap, verify
 from shared.steps import conversation
 from shared.steps.fields import InvalidAnswer, Widget, options_of, read_answer, skipped, ticked
@@ -62,7 +62,10 @@ async def _of_step(context: Context, tap: Tap) -> None:
 async def _refused(context: Context, dialog: Dialog, tap: Tap) -> bool:
     """Whether this person must not tap this just now; they are told why."""
     taken = dialog.reply.claimed_by is not None
-    if dialog.reply.chat_id != context.chat_id:
+    if was_handed_over(context, dialog):
+        context.toast(texts.HANDED_OVER, alert=True)
+        await _touched(context, dialog.reply.id)
+    elif dialog.reply.chat_id != context.chat_id:
         context.toast(texts.NOT_YOURS, alert=True)
     elif tap.item == "c" and taken:
         return False  # an administrator may give back what somebody else has
@@ -83,6 +86,9 @@ async def _by_item(context: Context, dialog: Dialog, tap: Tap) -> None:
         await (deciding.give_back if tap.option == "0" else deciding.take)(context, dialog)
     elif kind == "d":
         await _open(context, dialog)
+    elif kind == "s":
+        await _accepted(context, dialog)
+        await dialog.show_again()
     elif kind == "r":
         await _review(context, dialog, tap.option)
     elif kind == "e" and tap.option.isdigit():
@@ -98,7 +104,7 @@ async def _by_item(context: Context, dialog: Dialog, tap: Tap) -> None:
 async def _over(context: Context, tap: Tap) -> None:
     """The step is over: say honestly how it ended, and see to it that this button goes too."""
     reply = await transitions.lock_reply(context.tx, tap.pending_reply_id)
-    context.toast(_how_it_ended(reply), alert=True)
+    context.toast(how_it_ended(reply), alert=True)
     prompt = await _touched(context, reply.id if reply else None)
     # Whoever sends taps with a program of their own may name any message, also one of an open step.
     if prompt is not None and prompt.pending_reply_id == tap.pending_reply_id:
@@ -120,16 +126,6 @@ async def _touched(context: Context, reply_id: int | None) -> Prompt | None:
     if prompt is None:
         await outbox.adopt(context.tx, message.chat.id, message.message_id, reply_id)
     return prompt
-
-
-def _how_it_ended(reply: PendingReply | None) -> str:
-    if reply is None:
-        return texts.OUTDATED
-    if reply.state == "withdrawn":
-        return texts.WITHDRAWN
-    if reply.answered_by is not None:
-        return texts.taken(reply.answered_by_name, transitions.utc(reply.answered_at))
-    return texts.OUTDATED
 
 
 async def _gets_the_focus(context: Context, dialog: Dialog) -> bool:

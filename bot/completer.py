@@ -40,6 +40,11 @@ ENDS = {
 }
 
 
+def _end_of(outcome: Json) -> str:
+    """The state of a step whose outcome the engine knows."""
+    return "expired" if outcome.get("expired") else ENDS[outcome["kind"]]
+
+
 class Completer:
     """The handler of the completions' queue."""
 
@@ -70,7 +75,7 @@ class Completer:
                 await self._tell_person(reply)
                 raise
             else:
-                await self._done(reply, ENDS[(reply.outcome or {})["kind"]])
+                await self._done(reply, _end_of(reply.outcome or {}))
 
     async def _start(self, reply: PendingReply) -> None:
         """A start form was filled in: the wish to start is a row, whose handler starts once."""
@@ -128,7 +133,7 @@ class Completer:
         # Where the history is silent, a repeated try most likely met its own success.
         done = end is ActivityEnd.COMPLETED or (end is ActivityEnd.UNKNOWN and reply.attempts > 1)
         if done or (reply.outcome or {})["kind"] != "complete":
-            await self._done(reply, ENDS[(reply.outcome or {})["kind"]])
+            await self._done(reply, _end_of(reply.outcome or {}))
             return
         log.info("withdrawn before its answer arrived", reply=reply.id)
         async with self._services.db.begin() as tx:

@@ -18,6 +18,9 @@ from shared.steps.contract import ENGINE_GROUP
 from shared.steps.conversation import Draft, Sign
 from shared.steps.model import Step
 
+LATELY_S = 60.0
+"""Who answers so soon after the time was up has perhaps not seen that it is."""
+
 
 class WhichQuestion(StepgramError):
     """A reply to a copy of a question that several steps have asked in the same words."""
@@ -130,18 +133,14 @@ class Dialog:
         """Post the step anew, at the question where it stands; the older copy loses its buttons."""
         await outbox.retire_all(self.tx, self.reply.id)
         await transitions.place(self.tx, self.reply.id, shown=True)
-        if self.answers and (self.reply.dialog_open or self.next_ask is None):
-            await self.post(*conversation.content(self.step))
-            await self.go_on(self.reply.recipient_id or 0, "")
-        else:
-            await self.post(
-                *conversation.opening(
-                    self.step,
-                    self.sign,
-                    dialog_open=self.reply.dialog_open,
-                    claimed_by=self.reply.claimed_by_name,
-                )
-            )
+        shown = conversation.shown_anew(
+            self.step,
+            self.answers,
+            self.sign,
+            dialog_open=self.reply.dialog_open,
+            claimed_by=self.reply.claimed_by_name,
+        )
+        await self.post(*shown)
 
     async def leave(self) -> None:
         """Close the form but not the step: the answers so far are kept, another form may be opened."""
@@ -161,12 +160,40 @@ async def open_dialog(context: Context, reply_id: int) -> Dialog | None:
     return Dialog(context.tx, context.services, reply)
 
 
+def was_handed_over(context: Context, dialog: Dialog) -> bool:
+    """Whether this chat had the step until it went to another one."""
+    return dialog.step.escalated_from == context.chat_id
+
+
+def how_it_ended(reply: PendingReply | None) -> str:
+    """What whoever comes too late for a step is told."""
+    if reply is None:
+        return texts.OUTDATED
+    if reply.state == "withdrawn":
+        return texts.WITHDRAWN
+    if reply.answered_by is not None:
+        return texts.taken(reply.answered_by_name, transitions.utc(reply.answered_at))
+    return texts.TIME_IS_UP if transitions.has_expired(reply) else texts.OUTDATED
+
+
+async def has_expired(context: Context) -> bool:
+    """Whether a message replies to a step that has expired, or comes just when one of its chat does."""
+    replied = context.message.reply_to_message
+    prompt = replied and await outbox.by_message(context.tx, context.chat_id, replied.message_id)
+    if prompt and prompt.pending_reply_id is not None:
+        reply = await transitions.lock_reply(context.tx, prompt.pending_reply_id)
+        return reply is not None and transitions.has_expired(reply)
+    return context.is_private and await transitions.expired_lately(context.tx, context.chat_id, LATELY_S)
+
+
 async def may_answer(context: Context, dialog: Dialog, user: User) -> bool:
     """Whether a person may answer a step: its recipient, or in a group whoever its rule allows.
 
     Of a step that one person takes it is that person, whom an administrator may have chosen.
     """
     step = dialog.step
+    if was_handed_over(context, dialog):
+        return False
     if dialog.reply.claimed_by is not None:
         return user.id == dialog.reply.claimed_by
     if step.recipient_id is not None:

@@ -37,13 +37,17 @@ async def received(context: Context) -> None:
     """A document, or something else that is no text."""
     dialog, index = await _target(context)
     if dialog is None or index is None:
-        if context.is_private:
+        if await dialogs.has_expired(context):
+            await context.say(texts.TIME_IS_UP)
+        elif context.is_private:
             await context.say(texts.FILE_NOT_EXPECTED)
         return
     if context.message.sender_chat is not None:
         await context.say(texts.ANONYMOUS_ADMIN)
         return
     if not await dialogs.may_answer(context, dialog, context.user):
+        if dialogs.was_handed_over(context, dialog):
+            await context.say(texts.HANDED_OVER)
         return
     ask = dialog.step.asks[index]
     if index != dialog.next_ask:
@@ -123,7 +127,7 @@ class Uploader:
             reply = await transitions.lock_reply(tx, upload.pending_reply_id)
         ask = _ask(reply, upload)
         if reply is None or ask is None:
-            await self._abandon(upload)
+            await self._abandon(upload, reply)
             return
         limit = _limit(ask, self._services)
         try:
@@ -172,7 +176,7 @@ class Uploader:
                 )
                 await settle(tx, upload, state="stored", sha256=stored.sha256, size_bytes=stored.size_bytes)
                 return
-        await self._abandon(upload)
+        await self._abandon(upload, reply)
 
     def _answer(self, upload: Upload, ask: Ask, stored: StoredObject, mime_type: str) -> Json:
         storage = self._services.storage
@@ -192,11 +196,13 @@ class Uploader:
             await settle(tx, upload, state="refused", last_error=sentence)
             await _say(tx, upload, sentence)
 
-    async def _abandon(self, upload: Upload) -> None:
-        """The step is over: the file goes as well."""
+    async def _abandon(self, upload: Upload, reply: PendingReply | None) -> None:
+        """The step is over, or somebody else's: the file goes as well."""
         async with self._services.db.begin() as tx:
             # First the claim: a late holder must not take away what the other one has stored as the answer.
             await settle(tx, upload, state="abandoned")
+            if (why := _why_too_late(reply, upload)) is not None:
+                await _say(tx, upload, why)
             if upload.object_key is not None:
                 await self._services.storage.delete(upload.object_key)
                 await self._services.storage.abort_unfinished(upload.object_key)
@@ -214,9 +220,24 @@ async def _say(tx: Tx, upload: Upload, sentence: str, *, dedupe: str | None = No
     await outbox.post(tx, upload.chat_id, [draft], dedupe=dedupe, priority=outbox.REPLY)
 
 
+def _why_too_late(reply: PendingReply | None, upload: Upload) -> str | None:
+    """What is told of a file that came when the time of its step was up; its prompt says the rest."""
+    if reply is None:
+        return None
+    if transitions.has_expired(reply):
+        return texts.TIME_IS_UP
+    return texts.HANDED_OVER if _was_handed_over(reply, upload) else None
+
+
+def _was_handed_over(reply: PendingReply, upload: Upload) -> bool:
+    return Step.model_validate(reply.step).escalated_from == upload.chat_id
+
+
 def _ask(reply: PendingReply | None, upload: Upload) -> Ask | None:
     """What the file is for, if its step still waits for it."""
     if reply is None or reply.state not in transitions.OPEN or upload.variable in reply.answers:
+        return None
+    if _was_handed_over(reply, upload):
         return None
     asks = Step.model_validate(reply.step).asks
     return next((ask for ask in asks if ask.name == upload.variable), None)

@@ -12,7 +12,7 @@ from typing import Any
 from prometheus_client import Gauge
 from sqlalchemy import Select, func, literal, select, union_all
 
-from shared import chores, inbox, outbox, people, starts, uploads
+from shared import chores, deadlines, inbox, outbox, people, starts, uploads
 from shared.db import Database, Tx
 from shared.errors import WorldError
 from shared.metrics import REGISTRY
@@ -62,6 +62,7 @@ MEASURED = (
     _Measured(people.ENGINE_USERS),
     _Measured(starts.STARTS),
     _Measured(LEASES, "due_at", due_only=True),
+    _Measured(deadlines.DEADLINES, "due_at", due_only=True),
     _Measured(chores.CHORES, "due_at", due_only=True),
 )
 

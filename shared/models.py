@@ -222,6 +222,23 @@ class Upload(Queued):
     sha256: Mapped[str | None]
 
 
+class Deadline(Queued):
+    """Something that is to happen by itself while a step waits for its person."""
+
+    __tablename__ = "deadlines"
+    __table_args__ = (
+        _states("waiting", "failed"),
+        CheckConstraint("kind IN ('remind', 'escalate', 'expire')", name="kind"),
+        UniqueConstraint("pending_reply_id", "kind"),
+        _waiting("deadlines", "waiting"),
+    )
+
+    pending_reply_id: Mapped[int] = mapped_column(ForeignKey("pending_replies.id", ondelete="CASCADE"))
+    kind: Mapped[str]
+    every_s: Mapped[int]
+    done: Mapped[int] = mapped_column(server_default=text("0"))
+
+
 class Person(Queued):
     """Somebody who has met the bot; waits, in state queued, for their engine user."""
 

@@ -29,6 +29,7 @@ from shared.db import Tx, given, notify, notify_later
 from shared.markup import Rich, join, utf16_len
 from shared.models import Json, Prompt
 from shared.queues import Queue, birth, hand_over, kept, settle, settled_as, task_of
+from shared.steps.conversation import REMINDER as REMINDS
 from shared.steps.conversation import Draft
 
 REPLY, PROMPT, REMINDER, BULK = 0, 1, 2, 3
@@ -214,15 +215,23 @@ def rest_key(chat_id: int) -> str:
 
 async def end_shown(tx: Tx, key: str) -> None:
     """Take the message named ``key`` away; the next one of that name is a new message."""
+    await _delete_shown(tx, Prompt.dedupe_key == key)
+
+
+async def _delete_shown(tx: Tx, which: ColumnElement[bool]) -> None:
+    """Delete messages; one that a sender has in hand goes when it is sent."""
     never_sent = and_(Prompt.message_id.is_(None), Prompt.claim.is_(None))
     await tx.execute(
         update(Prompt)
-        .where(Prompt.dedupe_key == key)
+        .where(which)
         .values(
             dedupe_key=None,
+            # One that is too old to delete keeps its words.
+            content=Prompt.content.op("-")("reply_markup"),
             state=case((never_sent, "retired"), else_="deleting"),
             due_at=_now_unless_in_hand(),
         )
+        .execution_options(synchronize_session=False)
     )
     await notify(tx, CHANGES.name)
 
@@ -302,8 +311,11 @@ async def change_buttons(tx: Tx, prompt: Prompt, keyboard: Json) -> None:
 
 
 async def retire(tx: Tx, prompts: Sequence[Prompt], note: Rich | None = None) -> None:
-    """Take the buttons off messages and add a line that says why; unsent ones are dropped."""
+    """Take the buttons off messages and add a line that says why; unsent ones are dropped, reminders go."""
     for prompt in prompts:
+        if prompt.kind == REMINDS:
+            await _delete_shown(tx, Prompt.id == prompt.id)
+            continue
         content = {**prompt.content}
         keyboard = content.pop("reply_markup", None) or {}
         had_buttons = "inline_keyboard" in keyboard
@@ -322,7 +334,10 @@ async def retire_all(tx: Tx, pending_reply_id: int, note: Rich | None = None) ->
 async def take_away(tx: Tx, prompts: Sequence[Prompt], instead: Rich) -> None:
     """Delete messages; one that Telegram no longer deletes says ``instead``; unsent ones are dropped."""
     for prompt in prompts:
-        await _end(tx, prompt, "deleting", _saying(prompt, instead))
+        if prompt.kind == REMINDS:
+            await _delete_shown(tx, Prompt.id == prompt.id)
+        else:
+            await _end(tx, prompt, "deleting", _saying(prompt, instead))
     notify_later(tx, CHANGES.name)
 
 

@@ -1,8 +1,8 @@
 """Takes away what is over and what nobody can still need, in batches of one short transaction each.
 
-A closed step goes with its prompts and uploads. Three things stay longer: what was set aside, because
-somebody may look at it; an answer that its process could not take, for it is told again when the retries are
-raised; a step of which a button may still be shown, until that button is gone.
+A closed step goes with its prompts, uploads and deadlines. Three things stay longer: what was set aside,
+because somebody may look at it; an answer that its process could not take, for it is told again when the
+retries are raised; a step of which a button may still be shown, until that button is gone.
 """
 
 from collections.abc import Sequence

@@ -27,6 +27,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    delete,
     func,
     literal_column,
     not_,
@@ -184,6 +185,19 @@ async def settled_as(tx: Tx, row: Queued, **values: Any) -> str:
     if state is None:
         raise LostClaim(f"{type(row).__tablename__} {row.id} was taken by another holder")
     return str(state)
+
+
+async def remove(tx: Tx, row: Queued) -> None:
+    """As :func:`settle`, for a row that has no further use.
+
+    Raises:
+        LostClaim: the claim lapsed and another holder took the row.
+    """
+    model = type(row)
+    mine = model.id == row.id, model.claim == row.claim
+    gone = delete(model).where(*mine).returning(model.id).execution_options(synchronize_session=False)
+    if await tx.scalar(gone) is None:
+        raise LostClaim(f"{model.__tablename__} {row.id} was taken by another holder")
 
 
 def room_for(tx: Tx, queue: Queue[Any]) -> int:

@@ -2,11 +2,13 @@
 
 from functools import cached_property
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.errors import ConfigurationError
+from shared.quiet import Hours, read_hours
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
@@ -100,11 +102,41 @@ class Settings(TopicSettings):
     rate_fallback_share: float = Field(
         default=0.1, gt=0, le=1, description="one process's part of the budget without the database"
     )
+    quiet_hours: str | None = Field(
+        default=None, description="HH:MM-HH:MM by TIME_ZONE, in which nobody is reminded"
+    )
+    time_zone: str = Field(default="UTC", description="IANA name, of quiet hours and of times that are shown")
     health_address: str | None = Field(
         default=None, description="HOST:PORT of /livez, /readyz and /metrics; unset: not served"
     )
     log_format: str = Field(default="text", pattern="^(text|json)$")
     log_level: str = "INFO"
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _hours(cls, value: str | None) -> str | None:
+        if value is not None:
+            read_hours(value)
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"found {value!r}, and an IANA name is expected, like Europe/Berlin") from None
+        return value
+
+    @cached_property
+    def quiet(self) -> Hours | None:
+        """The quiet hours of everybody."""
+        return None if self.quiet_hours is None else read_hours(self.quiet_hours)
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The time zone of everybody."""
+        return ZoneInfo(self.time_zone)
 
     @cached_property
     def bot_id(self) -> int:

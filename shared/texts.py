@@ -1,7 +1,7 @@
 """Every sentence that a person reads, in one place. Values in them are escaped by whoever renders."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 from shared.markup import escape_value as esc
 
@@ -53,6 +53,10 @@ ALREADY_HERE = "That has been answered already."
 WITHDRAWN = "This step is no longer needed."
 EXPIRED_NOTE = "This step was taken back; no answer is needed any more."
 GIVEN_UP_NOTE = "This step cannot go on just now; the people who run the process have been told."
+TIME_IS_UP_NOTE = "The time for this is up; no answer is needed any more."
+TIME_IS_UP = "This has expired; no answer is needed any more."
+HANDED_OVER_NOTE = "Nobody answered in time, so this was handed over to somebody else."
+HANDED_OVER = "This was handed over to somebody else, because no answer came in time."
 TOO_LATE = "Your answer came too late: the process had already taken this step back."
 SEND_SOMETHING_ELSE = "I can take texts, files and taps on buttons. /tasks shows what waits for you."
 NOTHING_OPEN = "Nothing is waiting for your answer right now. /tasks shows what is."
@@ -83,6 +87,7 @@ NO_HISTORY = "You have not answered anything yet."
 STATUS = "These processes are running. Tap one to see where it stands:"
 NO_STATUS = "None of your processes is running."
 BUTTON_SHOW = "Show: {title}"
+BUTTON_SHOW_STEP = "Show"
 
 GROUPS = "Which group is it about?"
 NO_GROUPS = (
@@ -132,6 +137,22 @@ HERE_IT_IS = "Here it is:"
 def and_more(held: str) -> str:
     """What a chat is told of the steps that are held back."""
     return f"… and {held} more. They come as you answer these; /tasks shows what waits for you."
+
+
+def until(moment: datetime) -> str:
+    """The moment up to which an answer is taken, by the zone that it carries."""
+    return f"{moment:%Y-%m-%d %H:%M} {moment.tzinfo}"
+
+
+def answer_until(moment: str) -> str:
+    """The line under the title of a step that expires."""
+    return f"<i>until {esc(moment)}</i>"
+
+
+def reminder(title: str, moment: str | None) -> str:
+    """The message that reminds somebody of a step."""
+    words = f"<b>{esc(title)}</b> still waits for an answer." if title else "This still waits for an answer."
+    return f"{words}<br/>{answer_until(moment)}" if moment else words
 
 
 def hello(first_name: str) -> str:

@@ -1,7 +1,8 @@
 """Every change of a pending reply's state: one function, one UPDATE that names the states it starts from.
 
-    parked > posted > answered > completed | cancelled | failed
+    parked > posted > answered > completed | cancelled | expired | failed
     parked, posted <> undeliverable;  open or answered > withdrawn;  any closed > reopened
+    open > parked, when it is handed over
 
 Losing a race is a normal result here, never an error.
 """
@@ -269,8 +270,62 @@ async def give_up(tx: Tx, reply_id: int, reason: str) -> bool:
     return accepted
 
 
+async def expire(tx: Tx, reply_id: int, code: str, reason: str) -> bool:
+    """The time of a step is up: its prompts go, and the engine is told to throw a BPMN error."""
+    outcome = {"kind": "bpmn_error", "code": code, "message": reason, "expired": True}
+    accepted = await answer(tx, reply_id, outcome, None, None)
+    if accepted:
+        await outbox.retire_all(tx, reply_id, render_html(texts.TIME_IS_UP_NOTE))
+    return accepted
+
+
+def has_expired(reply: PendingReply) -> bool:
+    """Whether a step ended because its time was up."""
+    return bool((reply.outcome or {}).get("expired"))
+
+
+async def expired_lately(tx: Tx, chat_id: int, within_s: float) -> bool:
+    """Whether the time of a step of a chat was up within the last seconds."""
+    lately = (
+        select(PendingReply.id)
+        .where(
+            PendingReply.chat_id == chat_id,
+            PendingReply.state.in_(("answered", "expired")),
+            PendingReply.outcome["expired"].as_boolean(),
+            PendingReply.answered_at > func.now() - timedelta(seconds=within_s),
+        )
+        .limit(1)
+    )
+    return await tx.scalar(lately) is not None
+
+
+async def hand_to(
+    tx: Tx, reply_id: int, step: Json, chat_id: int, recipient_id: int | None, answers: Json
+) -> bool:
+    """An open step goes to another chat, where it is not shown and has no place yet."""
+    return await _set(
+        tx,
+        reply_id,
+        OPEN,
+        state="parked",
+        step=step,
+        chat_id=chat_id,
+        recipient_id=recipient_id,
+        answers=answers,
+        dialog_open=False,
+        shown_at=None,
+        undeliverable_since=None,
+    )
+
+
+async def free_place(tx: Tx, chat_id: int) -> None:
+    """A step has left its chat: what was held back may come, and if there is nothing, nothing says so."""
+    if not await outbox.wake_held(tx, chat_id):
+        await outbox.end_shown(tx, outbox.rest_key(chat_id))
+
+
 async def completed(tx: Tx, reply: PendingReply, state: str = "completed") -> None:
-    """The engine was told the outcome; ``state`` is completed, cancelled or failed.
+    """The engine was told the outcome; ``state`` is completed, cancelled, expired or failed.
 
     Raises:
         LostClaim: another completer has the row.
@@ -299,8 +354,7 @@ async def withdrawn(tx: Tx, reply_id: int, *, answered: bool = False) -> bool:
     if changed is None:
         return False
     await outbox.retire_all(tx, reply_id, render_html(texts.EXPIRED_NOTE))
-    if not await outbox.wake_held(tx, changed.chat_id):
-        await outbox.end_shown(tx, outbox.rest_key(changed.chat_id))
+    await free_place(tx, changed.chat_id)
     return True
 
 
@@ -315,7 +369,7 @@ async def complete_again(tx: Tx, reply_id: int) -> bool:
     changed = await _set(
         tx,
         reply_id,
-        ("completed", "cancelled", "failed", "withdrawn"),
+        ("completed", "cancelled", "expired", "failed", "withdrawn"),
         state="answered",
         outcome=PendingReply.outcome.op("-")("faults").op("-")("refused"),
         due_at=func.now(),

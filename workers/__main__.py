@@ -8,6 +8,7 @@ from shared.engine.task_records import TopicFetch
 from shared.service import Part, Services, main
 from workers import registry
 from workers.automated import AutomatedWorker
+from workers.deadlines import Deadlines
 from workers.fetcher import Fetcher
 from workers.housekeeping import Housekeeping
 from workers.leases import Leases
@@ -43,6 +44,7 @@ async def compose(services: Services, stopping: asyncio.Event, topics: Sequence[
         fetcher.run,
         automated.run,
         Leases(services).loop().run,
+        Deadlines(services).loop().run,
         housekeeping.run,
         *(loop.run for loop in services.senders()),
     ]

@@ -3,11 +3,12 @@
 import asyncio
 import random
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
 
-from shared import outbox, places, transitions
+from shared import deadlines, outbox, places, texts, transitions
 from shared.db import NotStorable, Tx
 from shared.engine.bpmn import ActivityInfo
 from shared.engine.errors import NotFound, TaskGone
@@ -132,6 +133,10 @@ class Parker:
             )
         if not step.title and not step.asks_nothing:
             step = step.model_copy(update={"title": info.name or ""})
+        if step.expires_after_s is not None:
+            end = datetime.now(UTC) + timedelta(seconds=step.expires_after_s)
+            until = texts.until(end.astimezone(self._services.settings.zone))
+            step = step.model_copy(update={"until": until})
         return step
 
     async def _declared(self, task: FetchedTask, info: ActivityInfo) -> Declared:
@@ -200,6 +205,7 @@ class Parker:
                 if again := await self._again(tx, reply):
                     return again
                 is_open = await transitions.reopen(tx, reply.id, new, lease_due_s=UNSURE_LEASE_S)
+                await deadlines.forget(tx, reply.id)
             if is_open:
                 await self._open(tx, [(reply.id, step)])
         return reply, is_open and not step.asks_nothing
@@ -223,6 +229,7 @@ class Parker:
             if not has_place:
                 held_chats.add(step.chat_id)
         await outbox.post_all(tx, posts)
+        await deadlines.begin(tx, opened)
         for chat_id in sorted(held_chats):
             await places.tell_rest(tx, chat_id)
         for reply_id, step in opened:

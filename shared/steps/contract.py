@@ -14,6 +14,7 @@ from shared.steps.asks import read_ask
 from shared.steps.keys import KINDS, PREFIXES, STEP_KEYS
 from shared.steps.model import Action, Shown, Step
 from shared.steps.reading import Declared, Problem, Reading, allowed, as_text, as_words, nearest
+from shared.steps.times import check_times, read_times
 
 RECIPIENT_NAMES = {"telegram_user_id", "chat_id"}
 OF_THE_STEP = {*STEP_KEYS, *RECIPIENT_NAMES}
@@ -80,6 +81,7 @@ def examine(
         cancellable=reading.flag("cancellable", default=bool(reading.get("on_cancel"))),
         on_cancel=reading.get("on_cancel") or None,
         after=reading.one_of("after", ("keep", "summarise", "delete")),
+        **read_times(reading),
         local_results=declared.local_results,
     )
     step = step.model_copy(update={"shadows": tuple(n for n in step.result_names() if n in declared.names)})
@@ -172,13 +174,9 @@ def _recipient(reading: Reading) -> tuple[int, int | None, str | tuple[int, ...]
         hint = "give telegram_user_id, tg_user_ID or a chat_id"
         reading.complain("recipient", "nobody is named", hint, "missing-recipient")
         return 0, None, "anyone"
-    match = re.fullmatch(r"(?:tg_user_)?(-?\d{1,18})", named.strip())
-    if match is None or int(match[1]) == 0:
-        reading.complain(
-            "recipient", f"found {named!r}", "a Telegram user id, tg_user_ID or a chat_id is expected"
-        )
+    chat_id = reading.chat("recipient", named)
+    if chat_id is None:
         return 0, None, "anyone"
-    chat_id = int(match[1])
     return chat_id, (chat_id if chat_id > 0 else None), _allow(reading)
 
 
@@ -250,11 +248,5 @@ def _check_whole(reading: Reading, step: Step, *, needs_file: bool, may_ask: boo
         reading.complain(
             "thread", "found 1", "Telegram refuses the general topic by its number; leave it out"
         )
-    codes = reading.declared.caught_codes
-    if step.on_cancel and codes is not None and step.on_cancel not in codes:
-        reading.complain(
-            "on_cancel",
-            f"nothing catches the BPMN error {step.on_cancel!r}, it would end the instance silently",
-            allowed(codes),
-            "uncaught-error",
-        )
+    reading.check_caught("on_cancel", step.on_cancel)
+    check_times(reading, step)

@@ -33,6 +33,9 @@ Sign = Callable[[str, str], str]
 
 FIRST_VIEW = View()
 
+REMINDER = "reminder"
+"""The kind of a message that goes when its step does, and when the next one of its kind comes."""
+
 
 def signer(reply_id: int, user_id: int | None, key: bytes) -> Sign:
     """Signs the buttons of one step, for one person or, with None, for anyone."""
@@ -132,6 +135,34 @@ def ballot(step: Step, sign: Sign, votes: Json) -> Draft:
     return replace(asked, rich=truncate(rich, MESSAGE_LIMIT))
 
 
+def shown_anew(
+    step: Step, answers: Json, sign: Sign, *, dialog_open: bool, claimed_by: str | None = None
+) -> list[Draft]:
+    """The prompts of a step that was begun: what it shows, then the question or buttons where it stands."""
+    upcoming = next_ask(step, answers)
+    if not answers or (upcoming is not None and not dialog_open):
+        return opening(step, sign, dialog_open=dialog_open, claimed_by=claimed_by)
+    last = closing(step, answers, sign) if upcoming is None else question(step, upcoming, sign, answers)
+    return _in_thread(step, [*content(step), *([last] if last else [])])
+
+
+def reminder(step: Step, answers: Json, sign: Sign, *, dialog_open: bool, reply_to: int | None) -> Draft:
+    """A message that reminds of a step, as a reply to its prompt; in a private chat it can show that anew.
+
+    A reply to it answers the question that is open.
+    """
+    upcoming = next_ask(step, answers) if dialog_open else None
+    show = (((texts.BUTTON_SHOW_STEP, sign("s", "")),),)
+    return Draft(
+        REMINDER,
+        render_html(texts.reminder(step.title, step.until)),
+        item=None if upcoming is None else f"q{upcoming}",
+        rows=show if step.chat_id > 0 else (),
+        reply_to=reply_to,
+        thread_id=step.thread_id,
+    )
+
+
 def _in_thread(step: Step, drafts: list[Draft]) -> list[Draft]:
     return [replace(draft, thread_id=step.thread_id) for draft in drafts]
 
@@ -158,7 +189,7 @@ def _with_rows(drafts: list[Draft], rows: Rows, kind: str) -> list[Draft]:
 def content(step: Step) -> list[Draft]:
     """What a step shows in the author's order: neighbouring texts in one message, files in their own."""
     drafts: list[Draft] = []
-    words: list[Rich] = [render_html(f"<b>{escape_value(step.title)}</b>")] if step.title else []
+    words = _heading(step)
     was_line = False
     for item in step.shown:
         if item.kind in {"text", "line"}:
@@ -175,6 +206,12 @@ def content(step: Step) -> list[Draft]:
         keys: dict[str, Any] = {"photo" if item.kind == "photo" else "document": item.value}
         drafts.append(Draft("task_content", caption, **keys))
     return drafts + _messages(words)
+
+
+def _heading(step: Step) -> list[Rich]:
+    lines = [f"<b>{escape_value(step.title)}</b>"] if step.title else []
+    lines += [texts.answer_until(step.until)] if step.until else []
+    return [render_html("<br/>".join(lines))] if lines else []
 
 
 def _words(item: Shown) -> Rich:

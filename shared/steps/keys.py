@@ -30,6 +30,8 @@ def _table(*keys: Key) -> MappingProxyType[str, Key]:
 
 
 FLAG, TEXT, WHOLE, LIMIT = "true or false", "text", "whole number", "number, or a day as `2026-03-14`"
+DURATION, ERROR_CODE = "[duration](#time)", "BPMN error code"
+WHOM = "user id, `tg_user_ID` or chat id"
 
 STEP_KEYS = _table(
     Key(
@@ -41,7 +43,7 @@ STEP_KEYS = _table(
     ),
     Key(
         "recipient",
-        "user id, `tg_user_ID` or chat id",
+        WHOM,
         "[who must answer](#the-recipient)",
         "see there",
         "tg_user_123456",
@@ -72,7 +74,7 @@ STEP_KEYS = _table(
     ),
     Key(
         "on_cancel",
-        "BPMN error code",
+        ERROR_CODE,
         "the error that a cancellation throws; without it the process instance is deleted, with a reason"
         " in its history",
         "none",
@@ -85,6 +87,41 @@ STEP_KEYS = _table(
         " line, or go",
         "`keep`",
         "summarise",
+    ),
+    Key(
+        "reminder_after",
+        DURATION,
+        "the person is reminded after it, then after twice as long, and so on, at most five times",
+        "none",
+        "PT4H",
+    ),
+    Key(
+        "expires_after",
+        DURATION,
+        "the step is over after it, unanswered, and `on_expire` is thrown",
+        "none",
+        "P2D",
+    ),
+    Key(
+        "on_expire",
+        ERROR_CODE,
+        "the error that an expiry throws; `expires_after` needs it",
+        "none",
+        "TOO_LATE",
+    ),
+    Key(
+        "escalate_after",
+        DURATION,
+        "the step is handed over to `escalate_to` after it, unanswered",
+        "none",
+        "P1D",
+    ),
+    Key(
+        "escalate_to",
+        WHOM,
+        "who must answer from then on; `escalate_after` needs it",
+        "none",
+        "tg_user_654321",
     ),
 )
 

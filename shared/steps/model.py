@@ -79,6 +79,16 @@ class Step(_Frozen):
     cancellable: bool = False
     on_cancel: str | None = None
     after: Literal["keep", "summarise", "delete"] = "keep"
+    reminder_after_s: int | None = None
+    expires_after_s: int | None = None
+    on_expire: str | None = None
+    escalate_after_s: int | None = None
+    escalate_to: int | None = None
+    """A chat, as ``chat_id``."""
+    escalated_from: int | None = None
+    """The chat that had the step until it was handed over."""
+    until: str | None = None
+    """The moment of its expiry, in words."""
     local_results: bool = False
     shadows: tuple[str, ...] = ()
     """Inputs of the step that have the name of a result and would swallow it."""
@@ -87,6 +97,11 @@ class Step(_Frozen):
     def asks_nothing(self) -> bool:
         """Whether the step is a notice: shown, and completed at once."""
         return not self.asks and not self.actions and not self.review
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether something happens by itself while the step waits."""
+        return any((self.reminder_after_s, self.expires_after_s, self.escalate_after_s))
 
     def result_names(self) -> list[str]:
         """The variables that an answer writes; inputs of these names would swallow them."""

@@ -10,6 +10,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+from shared.steps.durations import read_duration
+
+WHOLE = 1e15
+"""A Double is exact up to there."""
+
 
 class Problem(NamedTuple):
     """One complaint: which name, what was found, what is allowed, and the rule that it breaks."""
@@ -21,10 +26,6 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.found}; {self.allowed}"
-
-
-WHOLE = 1e15
-"""A Double is exact up to there."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,36 @@ class Reading:
             return date.fromisoformat(value.strip()[:10]).isoformat()
         self.complain(name, f"found {value!r}", "a day is expected, like 2026-03-14")
         return None
+
+    def duration_s(self, name: str) -> int | None:
+        """The value of a key that is an ISO 8601 duration, in seconds."""
+        value = self.get(name)
+        if value is None or value == "":
+            return None
+        try:
+            return read_duration(value)
+        except ValueError as error:
+            self.complain(name, f"found {value!r}", str(error))
+        return None
+
+    def chat(self, name: str, value: str) -> int | None:
+        """The chat of a person or a group: a user id, the same as ``tg_user_ID``, or a chat id."""
+        match = re.fullmatch(r"(?:tg_user_)?(-?\d{1,18})", value.strip())
+        if match is not None and int(match[1]) != 0:
+            return int(match[1])
+        self.complain(name, f"found {value!r}", "a Telegram user id, tg_user_ID or a chat_id is expected")
+        return None
+
+    def is_written(self, name: str) -> bool:
+        """Whether the task has a key, whatever its value is just now."""
+        return name in self.declared.names or name in self.declared.properties
+
+    def check_caught(self, name: str, code: str | None) -> None:
+        """Complain of a key whose BPMN error is caught by nothing in the diagram."""
+        codes = self.declared.caught_codes
+        if code and codes is not None and code not in codes:
+            found = f"nothing catches the BPMN error {code!r}, it would end the instance silently"
+            self.complain(name, found, allowed(codes), "uncaught-error")
 
     def integer(self, name: str) -> int | None:
         """The value of a key that is a whole number."""

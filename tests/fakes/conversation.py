@@ -8,7 +8,7 @@ from bot.completer import Completer
 from bot.dispatcher import Dispatcher
 from bot.starter import Starter
 from bot.uploads import Uploader
-from shared import inbox, outbox, starts, transitions, uploads
+from shared import deadlines, inbox, outbox, starts, transitions, uploads
 from shared.db import Database
 from shared.models import Json, PendingReply
 from shared.queues import Queue, claim
@@ -17,6 +17,7 @@ from tests.fakes.rows import QueuedRow, get
 from tests.fakes.services import Fakes
 from tests.fakes.telegram import Telegram, captions
 from workers import registry
+from workers.deadlines import Deadlines
 from workers.parker import Parker
 
 
@@ -90,6 +91,15 @@ class Conversation:
         starter = Starter(self.fakes.services)
         while (row := await self._next(starts.STARTS)) is not None:
             await starter.start(row)
+
+    async def meet_deadlines(self) -> int:
+        """Do what has come due by itself, and show it; how many deadlines that were."""
+        meets, count = Deadlines(self.fakes.services), 0
+        while (row := await self._next(deadlines.DEADLINES)) is not None:
+            await meets.meet(row)
+            count += 1
+        await self.send()
+        return count
 
     async def say(self, person: int, text: str, chat_id: int | None = None, **more: Any) -> None:
         """Somebody writes; then the bot has its turn."""

@@ -8,7 +8,7 @@ from sqlalchemy import inspect, select, text, update
 
 from shared import transitions
 from shared.db import Database
-from shared.models import Base, PendingReply, Prompt, Queued, Update
+from shared.models import Base, Deadline, PendingReply, Prompt, Queued, Update
 from shared.queues import Queue
 from shared.steps.model import Step
 from shared.transitions import NewReply
@@ -102,6 +102,14 @@ async def lapse(db: Database, model: type[Queued]) -> None:
     """Let every claim and every pause of a table come to its end."""
     async with db.begin() as tx:
         await tx.execute(update(model).values(due_at=text("now() - interval '1 ms'")))
+
+
+async def time_passes(db: Database, seconds: float) -> None:
+    """Let seconds pass for whatever waits for its time with a step."""
+    ago = text(f"interval '{seconds} s'")
+    async with db.begin() as tx:
+        await tx.execute(update(Deadline).values(due_at=Deadline.due_at - ago))
+        await tx.execute(update(PendingReply).values(shown_at=PendingReply.shown_at - ago))
 
 
 async def nothing_waits(db: Database, queue: Queue[QueuedRow]) -> bool:

@@ -8,7 +8,7 @@ from sqlalchemy import text, update
 from shared import pruning, texts
 from shared.chores import CHORES
 from shared.db import Database
-from shared.models import Chore, PendingReply, ProcessStart, Prompt, RateBucket, Update, Upload
+from shared.models import Chore, Deadline, PendingReply, ProcessStart, Prompt, RateBucket, Update, Upload
 from shared.pruning import BATCH, Ages, prune
 from shared.queues import claim
 from tests.fakes.conversation import Conversation
@@ -46,17 +46,20 @@ async def an_upload(db: Database, reply_id: int) -> None:
 
 
 @pytest.mark.parametrize("state", ["completed", "cancelled", "withdrawn", "expired"])
-async def test_a_step_that_is_over_goes_with_its_prompts_and_uploads(db: Database, state: str) -> None:
+async def test_a_step_that_is_over_goes_with_what_hangs_on_it(db: Database, state: str) -> None:
     old = await a_reply(db, state=state, closed_at=ago(31))
     await a_prompt(db, 1, state="retired", pending_reply_id=old)
     await a_prompt(db, 1, state="sent", pending_reply_id=old)
     await an_upload(db, old)
+    async with db.begin() as tx:
+        tx.add(Deadline(pending_reply_id=old, state="waiting", kind="remind", every_s=9))
     young = await a_reply(db, state=state, closed_at=ago(29))
     kept = await a_prompt(db, 1, state="retired", pending_reply_id=young)
     assert (await prune(db, AGES))["pending_replies"] == 1
     assert [row.id for row in await all_of(db, PendingReply)] == [young]
     assert [row.id for row in await all_of(db, Prompt)] == [kept]
     assert await all_of(db, Upload) == []
+    assert await all_of(db, Deadline) == []
 
 
 @pytest.mark.parametrize("state", ["parked", "posted", "undeliverable", "answered"])

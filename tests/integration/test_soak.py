@@ -11,7 +11,7 @@ from shared.pruning import Ages, is_more, prune
 
 AGES = Ages(closed_s=86_400, updates_s=86_400, set_aside_s=86_400)
 CYCLES, STEPS = 6, 2_500
-TABLES = ("pending_replies", "prompts", "uploads", "updates", "rate_buckets")
+TABLES = ("pending_replies", "prompts", "deadlines", "uploads", "updates", "rate_buckets")
 
 # A day of the fleet, statement for statement as rows live: made, moved through their states, grown old.
 DAY = (
@@ -24,12 +24,17 @@ DAY = (
     """INSERT INTO prompts (state, pending_reply_id, chat_id, kind, content, message_id)
        SELECT 'queued', id, chat_id, 'notice', jsonb_build_object('text', repeat('x', 300)), id
        FROM pending_replies WHERE state = 'parked'""",
+    """INSERT INTO deadlines (state, pending_reply_id, kind, every_s, due_at)
+       SELECT 'waiting', id, kind, 3600, now() + interval '30 days'
+       FROM pending_replies, unnest(ARRAY['remind', 'expire']) AS kind WHERE state = 'parked'""",
     "UPDATE prompts SET claim = gen_random_uuid(), due_at = now() + interval '10 s' WHERE state = 'queued'",
     """INSERT INTO rate_buckets (key, arrival_at) SELECT 'chat:' || (:cycle * :steps + n), now()
        FROM generate_series(1, :steps) AS n""",
     "UPDATE rate_buckets SET arrival_at = now()",
     "UPDATE prompts SET state = 'sent', claim = NULL, sent_at = now() WHERE state = 'queued'",
     "UPDATE pending_replies SET state = 'posted' WHERE state = 'parked'",
+    "UPDATE deadlines SET claim = gen_random_uuid(), due_at = now() WHERE kind = 'remind' AND done = 0",
+    "UPDATE deadlines SET claim = NULL, done = 1, due_at = now() + interval '2 h' WHERE kind = 'remind'",
     "UPDATE pending_replies SET due_at = now() + interval '1 day' WHERE state = 'posted'",
     """INSERT INTO updates (bot_id, update_id, order_key, payload, state)
        SELECT 1, :cycle * :steps + n, 'taps:' || n, jsonb_build_object('text', repeat('x', 500)), 'queued'

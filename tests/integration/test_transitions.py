@@ -35,7 +35,15 @@ TRANSITIONS: dict[str, tuple[Transition, dict[str, str]]] = {
     "withdrawn": (transitions.withdrawn, dict.fromkeys(OPEN, "withdrawn")),
     "complete again": (
         transitions.complete_again,
-        dict.fromkeys(("completed", "cancelled", "failed", "withdrawn"), "answered"),
+        dict.fromkeys(("completed", "cancelled", "expired", "failed", "withdrawn"), "answered"),
+    ),
+    "expire": (
+        lambda tx, reply_id: transitions.expire(tx, reply_id, "LATE", "x"),
+        dict.fromkeys(OPEN, "answered"),
+    ),
+    "hand to": (
+        lambda tx, reply_id: transitions.hand_to(tx, reply_id, {}, ANN, ANN, {}),
+        dict.fromkeys(OPEN, "parked"),
     ),
     "reopen": (
         lambda tx, reply_id: transitions.reopen(tx, reply_id, new_reply(), lease_due_s=5),

@@ -52,6 +52,7 @@ AT_WORK = """
     UNION ALL SELECT 'prompt ' || id || ' ' || state FROM prompts
         WHERE state NOT IN ('sent', 'retired') OR claim IS NOT NULL
     UNION ALL SELECT 'upload ' || id || ' ' || state FROM uploads WHERE state = 'queued' OR claim IS NOT NULL
+    UNION ALL SELECT 'deadline ' || id || ' ' || state FROM deadlines WHERE claim IS NOT NULL
     UNION ALL SELECT 'person ' || id || ' ' || state FROM people WHERE state = 'queued'
     UNION ALL SELECT 'start ' || id || ' ' || state FROM process_starts WHERE state = 'queued'
 """

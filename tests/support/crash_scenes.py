@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.support import crash_chores as chores
 from tests.support import crash_plays as plays
+from tests.support import crash_times as times
 from tests.support.bpmn import end, external_task, on_error, parallel, process
 from tests.support.bpmn_xml import Content, Node
 from tests.support.crash_stage import Stage
@@ -85,6 +86,8 @@ DECISION = {"action_yes": "Yes", "action_no": "No"}
 WAITS_FOR_A_FILE = asks("ask", "await_upload", {"s3_data.accept": ".json"}, s3_data="The data")
 CANCELLABLE = {"title": "Trip", "cancellable": "true"}
 SHOWS_FILES = {"photo_pic": PICTURE, "file_note": NOTE, **DECISION}
+EXPIRES = {"expires_after": "PT1H", "on_expire": "LATE"}
+HANDED_OVER = {"escalate_after": "PT1H", "escalate_to": "${chat}"}
 IN_ITS_GROUP = {"chat_id": "${chat}", "text_what": "Shall we?", "allow": "anyone", **DECISION}
 
 
@@ -152,6 +155,16 @@ SCENES = {
     "swept_answer": Scene(chores.swept_answer, [decision()], arms_itself=True),
     "swept_task": Scene(chores.swept_task, [decision()], arms_itself=True),
     "asked_again": Scene(chores.asked_again, [decision()], arms_itself=True),
+    "reminded": Scene(times.reminded, [decision(properties={"reminder_after": "PT1H"})]),
+    "expired": Scene(
+        times.expired,
+        [decision(properties=EXPIRES, on=[on_error("LATE", [end("late")])])],
+        states=("expired",),
+    ),
+    "handed_over": Scene(
+        times.handed_over,
+        [asks("decide", "render_task", {}, **HANDED_OVER, text_what="Shall we?", **DECISION)],
+    ),
     "started": Scene(chores.started, end=None),
     "pruned": Scene(chores.pruned, end=None),
 }
@@ -275,6 +288,18 @@ _DEATHS: dict[str, Sequence[str | tuple[str, ...]]] = {
     "swept_answer": ["engine POST /external-task", "commit Withdrawal._without_row"],
     "swept_task": ["engine POST /external-task/{id}/unlock"],
     "asked_again": ["commit Parker._reopen"],
+    "reminded": [
+        "commit Loop._take deadlines",
+        "commit Deadlines.meet",
+        ("commit Deadlines.meet", "telegram sendMessage"),
+        "telegram deleteMessage",
+    ],
+    "expired": [
+        "commit Loop._take deadlines",
+        "commit Deadlines.meet",
+        "engine POST /external-task/{id}/bpmnError",
+    ],
+    "handed_over": ["commit Loop._take deadlines", "commit Deadlines.meet"],
     "started": [
         "commit Loop._take process_starts",
         "engine POST /process-definition/key/{id}/start",

@@ -54,7 +54,19 @@ VALID_STEP_KEYS = {
     "after": "summarise",
     "claim": "true",
     "votes": "2",
+    "reminder_after": "PT4H",
+    "expires_after": "P2D",
+    "on_expire": "TOO_LATE",
+    "escalate_after": "P1D",
+    "escalate_to": "tg_user_8",
 }
+NEEDED = {
+    "expires_after": "on_expire",
+    "on_expire": "expires_after",
+    "escalate_after": "escalate_to",
+    "escalate_to": "escalate_after",
+}
+"""Keys of a step that mean nothing without another one."""
 
 
 def problem(
@@ -156,10 +168,11 @@ def test_every_key_of_the_contract_is_taken_as_property_and_as_input(kind: str, 
 
 @pytest.mark.parametrize("key", sorted(STEP_KEYS))
 def test_every_key_of_the_step_is_taken_as_property_and_as_input(key: str) -> None:
-    codes = frozenset({"GIVEN_UP"})
+    codes = frozenset({"GIVEN_UP", "TOO_LATE"})
     base = {**TEXT, "action_yes": "Yes"}
-    by_property = read(base, {key: VALID_STEP_KEYS[key]}, recipient=-5, caught_codes=codes)
-    by_input = read({**base, key: VALID_STEP_KEYS[key]}, recipient=-5, caught_codes=codes)
+    needed = {NEEDED[key]: VALID_STEP_KEYS[NEEDED[key]]} if key in NEEDED else {}
+    by_property = read(base, {key: VALID_STEP_KEYS[key], **needed}, recipient=-5, caught_codes=codes)
+    by_input = read({**base, key: VALID_STEP_KEYS[key]}, needed, recipient=-5, caught_codes=codes)
     # An input that has the name of a result is also to be deleted before that.
     assert (
         by_property
@@ -492,6 +505,63 @@ def test_a_code_that_nothing_catches_is_told_with_those_that_are_caught() -> Non
     assert "allowed: none" in problem(TEXT, {"on_cancel": "GIVE_UP"}, caught_codes=frozenset())
 
 
+# time
+
+SURE: Mapping[str, Any] = {**TEXT, "action_yes": "Yes"}
+TIMES = {"reminder_after": "PT4H", "expires_after": "P2D", "on_expire": "LATE"}
+LATE = frozenset({"LATE"})
+
+
+def test_the_times_of_a_step_are_kept_in_seconds() -> None:
+    times = {**TIMES, "escalate_after": "P1DT12H", "escalate_to": "tg_user_8"}
+    step = read(SURE, times, caught_codes=LATE)
+    assert (step.reminder_after_s, step.escalate_after_s, step.expires_after_s) == (14_400, 129_600, 172_800)
+    assert (step.on_expire, step.escalate_to) == ("LATE", 8)
+    assert step.is_timed
+    assert not read(SURE).is_timed
+
+
+@pytest.mark.parametrize("key", ["reminder_after", "expires_after", "escalate_after"])
+@pytest.mark.parametrize(
+    "value", ["4 hours", "P", "PT", "P1M", "P1Y2M", "-P1D", "PT0S", "P9999W", "PT1.5H", 4]
+)
+def test_what_is_no_duration_is_told_with_what_is_one(key: str, value: Any) -> None:
+    message = problem({**SURE, key: value}, VALID_STEP_KEYS | {"recipient": "7"}, caught_codes=None)
+    assert f"{key}: found {str(value)!r}; " in message
+    wanted = "at most ten years" if value in {"PT0S", "P9999W"} else "like P"
+    assert wanted in message
+    assert ("no fixed length" in message) == (value in {"P1M", "P1Y2M"})
+
+
+def test_an_expiry_that_nothing_catches_is_told_with_what_is_caught() -> None:
+    message = problem(SURE, TIMES, caught_codes=frozenset({"GONE"}))
+    assert "on_expire: nothing catches the BPMN error 'LATE'" in message
+    assert "allowed: GONE" in message
+
+
+@pytest.mark.parametrize(("key", "other"), NEEDED.items())
+def test_a_time_needs_its_consequence_and_a_consequence_its_time(key: str, other: str) -> None:
+    message = problem(SURE, {key: VALID_STEP_KEYS[key]}, caught_codes=None)
+    assert f"{other}: nothing is given, and {key} " in message
+    assert f"; give {other}" in message
+
+
+def test_a_time_whose_expression_gives_nothing_is_none() -> None:
+    inputs = {**SURE, "expires_after": None, "escalate_after": ""}
+    step = read(inputs, {"on_expire": "LATE", "escalate_to": "8"}, caught_codes=LATE)
+    assert not step.is_timed
+
+
+def test_whom_a_step_is_handed_over_to_is_a_chat() -> None:
+    message = problem(SURE, {"escalate_after": "P1D", "escalate_to": "the boss"})
+    assert "escalate_to: found 'the boss'; a Telegram user id, tg_user_ID or a chat_id is expected" in message
+
+
+def test_a_notice_has_no_times() -> None:
+    message = problem(TEXT, TIMES, caught_codes=LATE)
+    assert "reminder_after, expires_after: the step asks nothing, so it waits for nobody" in message
+
+
 def test_inputs_with_the_name_of_a_result_are_known_as_shadows() -> None:
     step = read(
         {
@@ -573,6 +643,7 @@ NASTY = (
     "form_a.type", "form_a.options", "form_a.min", "form_a.pattern", "form_a.default", "s3_a.accept",
     "action_a.label", "title", "recipient", "review", "chat_id", "telegram_user_id", "allow", "\0", "\ud800",
     "🏳️‍🌈", "</b><a href='x'>", "{{7*7}}", "${x}", "'; --", "a" * 5000, "-0", "1e309", "nan", "true", "|", "=",
+    "expires_after", "on_expire", "P1D", "reminder_after",
     "a|b=|=c", "(", "(a+)+$", "choice", "integer", "%s%n", "\u202eabc",
 )  # fmt: skip
 

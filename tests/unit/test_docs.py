@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint
 
 from bot.commands import COMMANDS
 from devstack import __main__ as devstack_cli
-from shared import backlog, metrics
+from shared import backlog, deadlines, metrics
 from shared.authoring.lint import RULES
 from shared.authoring.reference import filled
 from shared.engine.bpmn import read_activities
@@ -115,6 +115,8 @@ def test_the_contract_tells_the_limits() -> None:
     assert f"At most {contract.MAX_ACTIONS} buttons" in text
     assert f"at most {contract.MAX_CAPTION} characters" in text
     assert f"at most {asks.MAX_OPTIONS}" in section(text, "Keys of fields")
+    hours = [f"{2**number - 1}" for number in range(1, deadlines.MAX_REMINDERS + 1)]
+    assert f"{', '.join(hours[:-1])} and {hours[-1]} hours" in " ".join(section(text, "Time").split())
 
 
 def test_every_setting_is_told_with_its_default() -> None:

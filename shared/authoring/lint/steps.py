@@ -12,6 +12,7 @@ from shared.steps import contract
 from shared.steps.keys import PREFIXES
 from shared.steps.model import Step
 from shared.steps.reading import Declared, Problem
+from shared.steps.times import NEEDS
 
 _WORDS = {"", "label", "help"}
 """Keys of what is shown whose value may be any text."""
@@ -124,6 +125,10 @@ def _declared(node: Node, *, recipient_given: bool) -> Declared:
             _forget_measures(item, keys, values, properties)
         else:
             values |= {f"{item}.{key}" if key else item: _SHOWN for key in keys & _WORDS}
+    for after, how in NEEDS.items():
+        if how in computed:  # whether it is given can only be judged then
+            values.pop(after, None)
+            properties.pop(after, None)
     if recipient_given and not contract.names_recipient(values, properties):
         values["telegram_user_id"] = _ANYBODY
     info = node.info

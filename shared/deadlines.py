@@ -1,0 +1,180 @@
+"""What happens by itself while a step waits: its person is reminded, it is handed over, its time is up.
+
+A deadline is a row that is made with its step. One of a step that is over means nothing any more: it is taken
+away when it comes due, or with its step.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import structlog
+from sqlalchemy import BigInteger, Table, Text, delete, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
+
+from shared import outbox, places, texts, transitions
+from shared.db import Tx, given
+from shared.markup import render_html
+from shared.models import Deadline, Json, PendingReply
+from shared.queues import Queue, remove, settle
+from shared.quiet import quiet_until
+from shared.settings import Settings
+from shared.signing import derive_key
+from shared.steps import conversation
+from shared.steps.model import Step
+
+log = structlog.get_logger(__name__)
+
+DEADLINES = Queue("deadlines", Deadline, ("waiting",), poison="failed")
+"""The deadlines of steps; each is due when something is to happen."""
+
+MAX_REMINDERS = 5
+
+TABLE = cast("Table", Deadline.__table__)
+
+
+async def begin(tx: Tx, steps: Sequence[tuple[int, Step]]) -> None:
+    """Make the deadlines of steps that begin to wait in this transaction; none, no statement."""
+    await _make(tx, [(reply_id, *each) for reply_id, step in steps for each in _times(step)])
+
+
+async def _make(tx: Tx, wanted: Sequence[tuple[int, str, int]]) -> None:
+    """Make deadlines (reply id, kind, seconds), or begin them anew: whoever holds one has lost it then."""
+    if not wanted:
+        return
+    rows = [dict(zip(("reply_id", "kind", "after_s"), each, strict=True)) for each in wanted]
+    new = given(rows, reply_id=BigInteger(), kind=Text(), after_s=BigInteger()).c
+    values: dict[str, Any] = {
+        "pending_reply_id": new.reply_id,
+        "kind": new.kind,
+        "every_s": new.after_s,
+        "state": literal("waiting"),
+        "due_at": func.now() + new.after_s * timedelta(seconds=1),
+    }
+    statement = insert(TABLE).from_select(list(values), select(*values.values()))
+    anew = {"state": "waiting", "due_at": statement.excluded.due_at, "done": 0, "claim": None, "attempts": 0}
+    await tx.execute(statement.on_conflict_do_update(index_elements=["pending_reply_id", "kind"], set_=anew))
+
+
+def _times(step: Step) -> list[tuple[str, int]]:
+    # There is nobody to hand it over to where both are the same.
+    escalate_after_s = None if step.escalate_to == step.chat_id else step.escalate_after_s
+    times = (
+        ("remind", step.reminder_after_s),
+        ("escalate", escalate_after_s),
+        ("expire", step.expires_after_s),
+    )
+    return [(kind, after_s) for kind, after_s in times if after_s]
+
+
+async def forget(tx: Tx, reply_id: int) -> None:
+    """Take away the deadlines of a step that begins anew."""
+    await tx.execute(delete(Deadline).where(Deadline.pending_reply_id == reply_id))
+
+
+async def come(tx: Tx, settings: Settings, deadline: Deadline) -> None:
+    """Do what a deadline that has come is for, unless its step is over.
+
+    Raises:
+        LostClaim: somebody else has it in hand.
+    """
+    # Everybody locks a step before what hangs on it.
+    reply = await transitions.lock_reply(tx, deadline.pending_reply_id)
+    if reply is None or reply.state not in transitions.OPEN:
+        await remove(tx, deadline)
+    elif deadline.kind == "remind":
+        await _remind(tx, settings, deadline, reply)
+    elif deadline.kind == "escalate":
+        await remove(tx, deadline)
+        await _hand_over(tx, settings, reply)
+    else:
+        await remove(tx, deadline)
+        await _expire(tx, reply)
+
+
+async def _expire(tx: Tx, reply: PendingReply) -> None:
+    step = Step.model_validate(reply.step)
+    after = timedelta(seconds=step.expires_after_s or 0)
+    if step.on_expire and await transitions.expire(
+        tx, reply.id, step.on_expire, f"not answered within {after}"
+    ):
+        log.info("expired", reply=reply.id)
+
+
+async def _remind(tx: Tx, settings: Settings, deadline: Deadline, reply: PendingReply) -> None:
+    gap = timedelta(seconds=deadline.every_s * 2**deadline.done)
+    now = (await tx.execute(select(func.now()))).scalar_one()
+    later = _too_early(now, gap, reply) or quiet_until(now, settings.quiet, settings.zone)
+    if later is not None:
+        await settle(tx, deadline, due_at=later)
+        return
+    await _post_reminder(tx, settings, reply)
+    log.info("reminded", reply=reply.id, times=deadline.done + 1)
+    if deadline.done + 1 == MAX_REMINDERS:
+        await remove(tx, deadline)
+    else:
+        await settle(tx, deadline, done=deadline.done + 1, due_at=now + 2 * gap)
+
+
+def _too_early(now: datetime, gap: timedelta, reply: PendingReply) -> datetime | None:
+    """Until when nobody is reminded of a step: who has not seen it yet, or who has just had it shown anew."""
+    if reply.state != "posted" or reply.shown_at is None:
+        return now + gap
+    return reply.shown_at + gap if reply.shown_at + gap > now else None
+
+
+async def _post_reminder(tx: Tx, settings: Settings, reply: PendingReply) -> None:
+    """The reminder before this one goes."""
+    prompts = await outbox.of_reply(tx, reply.id)
+    await outbox.retire(tx, [each for each in prompts if each.kind == conversation.REMINDER])
+    shown = [each.message_id for each in prompts if each.kind != conversation.REMINDER and each.message_id]
+    draft = conversation.reminder(
+        step := Step.model_validate(reply.step),
+        reply.answers,
+        conversation.signer(reply.id, step.recipient_id, _key(settings)),
+        dialog_open=reply.dialog_open,
+        reply_to=shown[-1] if shown else None,
+    )
+    await outbox.post(tx, reply.chat_id, [draft], pending_reply_id=reply.id, priority=outbox.REMINDER)
+
+
+async def _hand_over(tx: Tx, settings: Settings, reply: PendingReply) -> None:
+    """Another one is asked, from the question on at which the step stands."""
+    old = Step.model_validate(reply.step)
+    if old.escalate_to is None:
+        return
+    chat_id = old.escalate_to
+    recipient_id = chat_id if chat_id > 0 else None
+    changed = {
+        "chat_id": chat_id,
+        "recipient_id": recipient_id,
+        "thread_id": None,
+        "escalated_from": reply.chat_id,
+    }
+    step = old.model_copy(update=changed)
+    # A message that somebody corrects is known by its number, which is another message's in another chat.
+    answers = {name: _without_message(kept) for name, kept in reply.answers.items()}
+    as_json = step.model_dump(mode="json", exclude_defaults=True)
+    if not await transitions.hand_to(tx, reply.id, as_json, chat_id, recipient_id, answers):
+        return
+    log.info("handed over", reply=reply.id)
+    # Everybody locks a chat before its prompts.
+    placed = await places.take(tx, [(reply.id, chat_id)], settings.chat_prompts_at_once)
+    has_dialog = bool(placed and step.asks) and await transitions.open_dialog(tx, reply.id, chat_id)
+    await outbox.retire_all(tx, reply.id, render_html(texts.HANDED_OVER_NOTE))
+    await transitions.free_place(tx, reply.chat_id)
+    sign = conversation.signer(reply.id, recipient_id, _key(settings))
+    drafts = conversation.shown_anew(step, answers, sign, dialog_open=has_dialog)
+    await outbox.post_all(tx, [outbox.Post(chat_id, drafts, reply.id, held=not placed)])
+    if not placed:
+        await places.tell_rest(tx, chat_id)
+    if step.reminder_after_s:
+        await _make(tx, [(reply.id, "remind", step.reminder_after_s)])
+
+
+def _without_message(kept: Json) -> Json:
+    return {name: value for name, value in kept.items() if name != "message"}
+
+
+def _key(settings: Settings) -> bytes:
+    return derive_key(settings.bot_token.get_secret_value())
