@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from shared import outbox, places, texts, transitions
 from shared.db import Tx, given
 from shared.markup import render_html
-from shared.models import Deadline, Json, PendingReply
+from shared.models import Deadline, Json, PendingReply, Prompt
 from shared.queues import Queue, remove, settle
 from shared.quiet import quiet_until
 from shared.settings import Settings
@@ -94,11 +94,29 @@ async def come(tx: Tx, settings: Settings, deadline: Deadline) -> None:
 
 async def _expire(tx: Tx, reply: PendingReply) -> None:
     step = Step.model_validate(reply.step)
-    after = timedelta(seconds=step.expires_after_s or 0)
-    if step.on_expire and await transitions.expire(
-        tx, reply.id, step.on_expire, f"not answered within {after}"
-    ):
-        log.info("expired", reply=reply.id)
+    reason = f"nobody answered within {timedelta(seconds=step.expires_after_s or 0)}"
+    if step.on_expire and await transitions.expire(tx, reply.id, step.on_expire, reason):
+        await _close(tx, reply, step, texts.TIME_IS_UP_NOTE)
+
+
+async def _close(tx: Tx, reply: PendingReply, step: Step, note: str) -> None:
+    """Take a step away from a chat, which is told why: under its buttons, or else by a message."""
+    prompts = await outbox.of_reply(tx, reply.id)
+    await outbox.retire(tx, prompts, render_html(note))
+    shown = [each for each in prompts if each.message_id is not None and not _reminds(each)]
+    if shown and not any("inline_keyboard" in each.content.get("reply_markup", {}) for each in shown):
+        told = conversation.Draft(
+            "notice",
+            render_html(texts.ended(step.title, note)),
+            reply_to=shown[-1].message_id,
+            thread_id=step.thread_id,
+        )
+        # Not one of the step's own: in this chat it has none any more.
+        await outbox.post(tx, reply.chat_id, [told])
+
+
+def _reminds(prompt: Prompt) -> bool:
+    return prompt.kind == conversation.REMINDER
 
 
 async def _remind(tx: Tx, settings: Settings, deadline: Deadline, reply: PendingReply) -> None:
@@ -126,8 +144,8 @@ def _too_early(now: datetime, gap: timedelta, reply: PendingReply) -> datetime |
 async def _post_reminder(tx: Tx, settings: Settings, reply: PendingReply) -> None:
     """The reminder before this one goes."""
     prompts = await outbox.of_reply(tx, reply.id)
-    await outbox.retire(tx, [each for each in prompts if each.kind == conversation.REMINDER])
-    shown = [each.message_id for each in prompts if each.kind != conversation.REMINDER and each.message_id]
+    await outbox.retire(tx, [each for each in prompts if _reminds(each)])
+    shown = [each.message_id for each in prompts if each.message_id is not None and not _reminds(each)]
     draft = conversation.reminder(
         step := Step.model_validate(reply.step),
         reply.answers,
@@ -149,6 +167,9 @@ async def _hand_over(tx: Tx, settings: Settings, reply: PendingReply) -> None:
         "chat_id": chat_id,
         "recipient_id": recipient_id,
         "thread_id": None,
+        # In a private chat there is nobody to take it from, and nobody to outvote.
+        "claim": old.claim and chat_id < 0,
+        "votes": old.votes if chat_id < 0 else None,
         "escalated_from": reply.chat_id,
     }
     step = old.model_copy(update=changed)
@@ -160,8 +181,9 @@ async def _hand_over(tx: Tx, settings: Settings, reply: PendingReply) -> None:
     log.info("handed over", reply=reply.id)
     # Everybody locks a chat before its prompts.
     placed = await places.take(tx, [(reply.id, chat_id)], settings.chat_prompts_at_once)
-    has_dialog = bool(placed and step.asks) and await transitions.open_dialog(tx, reply.id, chat_id)
-    await outbox.retire_all(tx, reply.id, render_html(texts.HANDED_OVER_NOTE))
+    asks_now = bool(placed and step.asks) and not step.claim
+    has_dialog = asks_now and await transitions.open_dialog(tx, reply.id, chat_id)
+    await _close(tx, reply, old, texts.HANDED_OVER_NOTE)
     await transitions.free_place(tx, reply.chat_id)
     sign = conversation.signer(reply.id, recipient_id, _key(settings))
     drafts = conversation.shown_anew(step, answers, sign, dialog_open=has_dialog)

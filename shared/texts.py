@@ -155,6 +155,11 @@ def reminder(title: str, moment: str | None) -> str:
     return f"{words}<br/>{answer_until(moment)}" if moment else words
 
 
+def ended(title: str, note: str) -> str:
+    """The message that says why a step is over whose prompts have no room for it."""
+    return f"<b>{esc(title)}</b><br/>{note}" if title else note
+
+
 def hello(first_name: str) -> str:
     """The greeting of /start."""
     return f"Hello {esc(first_name)}. {HELP}"

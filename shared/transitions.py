@@ -161,21 +161,29 @@ async def lock_reply(tx: Tx, reply_id: int) -> PendingReply | None:
     return found
 
 
-async def _set(
-    tx: Tx, reply_id: int, states: Sequence[str], *, event: str | None = None, **values: Any
-) -> bool:
+async def _set(tx: Tx, reply_id: int, states: Sequence[str], **more: Any) -> bool:
     """Make a transition; whether the row was in one of ``states``."""
-    return await _changed(tx, reply_id, states, event=event, **values) is not None
+    return await _changed(tx, reply_id, states, **more) is not None
 
 
 async def _changed(
-    tx: Tx, reply_id: int, states: Sequence[str], *, event: str | None = None, **values: Any
+    tx: Tx,
+    reply_id: int,
+    states: Sequence[str],
+    *,
+    event: str | None = None,
+    in_chat: int | None = None,
+    **values: Any,
 ) -> Any:
-    """The one UPDATE of every transition; the row's names, None if it was in none of ``states``."""
+    """The one UPDATE of every transition; the row's names, None if it was in none of ``states``.
+
+    With ``in_chat``, only if the step is that chat's still.
+    """
+    here = [] if in_chat is None else [TABLE.c.chat_id == in_chat]
     changed: Any = (
         await tx.execute(
             update(TABLE)
-            .where(TABLE.c.id == reply_id, TABLE.c.state.in_(states))
+            .where(TABLE.c.id == reply_id, TABLE.c.state.in_(states), *here)
             .values(**values)
             .returning(*(TABLE.c[name] for name in _NAMES))
         )
@@ -205,13 +213,17 @@ async def keep_votes(tx: Tx, reply_id: int, votes: Json) -> bool:
     return await _set(tx, reply_id, OPEN, votes=votes)
 
 
-async def posted(tx: Tx, reply_id: int) -> bool:
-    """A prompt of the step is shown. Never moves an answered step back."""
+async def posted(tx: Tx, reply_id: int, *, in_chat: int | None = None) -> bool:
+    """A prompt of the step is shown, in its chat of now. Never moves an answered step back."""
     before = ("parked", "undeliverable")
-    return await _set(tx, reply_id, before, event="posted", state="posted", undeliverable_since=None)
+    return await _set(
+        tx, reply_id, before, event="posted", in_chat=in_chat, state="posted", undeliverable_since=None
+    )
 
 
-async def undeliverable(tx: Tx, reply_id: int, *, give_up_after_s: float = 7 * 86_400) -> bool:
+async def undeliverable(
+    tx: Tx, reply_id: int, *, in_chat: int | None = None, give_up_after_s: float = 7 * 86_400
+) -> bool:
     """The person has blocked the bot or never started it; the step stays parked and waits for them.
 
     Its lease is due when they have had ``give_up_after_s``, and then it is given up.
@@ -221,6 +233,7 @@ async def undeliverable(tx: Tx, reply_id: int, *, give_up_after_s: float = 7 * 8
         tx,
         reply_id,
         ("parked", "posted"),
+        in_chat=in_chat,
         state="undeliverable",
         undeliverable_since=since,
         due_at=func.least(PendingReply.due_at, since + timedelta(seconds=give_up_after_s)),
@@ -271,12 +284,9 @@ async def give_up(tx: Tx, reply_id: int, reason: str) -> bool:
 
 
 async def expire(tx: Tx, reply_id: int, code: str, reason: str) -> bool:
-    """The time of a step is up: its prompts go, and the engine is told to throw a BPMN error."""
+    """The time of a step is up: the engine is told to throw a BPMN error."""
     outcome = {"kind": "bpmn_error", "code": code, "message": reason, "expired": True}
-    accepted = await answer(tx, reply_id, outcome, None, None)
-    if accepted:
-        await outbox.retire_all(tx, reply_id, render_html(texts.TIME_IS_UP_NOTE))
-    return accepted
+    return await answer(tx, reply_id, outcome, None, None)
 
 
 def has_expired(reply: PendingReply) -> bool:
@@ -313,6 +323,9 @@ async def hand_to(
         recipient_id=recipient_id,
         answers=answers,
         dialog_open=False,
+        claimed_by=None,
+        claimed_by_name=None,
+        votes={},
         shown_at=None,
         undeliverable_since=None,
     )

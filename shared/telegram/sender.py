@@ -86,7 +86,7 @@ class Sender:
         async with self._db.begin() as tx:
             # Everybody locks a step before its prompts.
             if prompt.pending_reply_id is not None:
-                await transitions.posted(tx, prompt.pending_reply_id)
+                await transitions.posted(tx, prompt.pending_reply_id, in_chat=prompt.chat_id)
             await outbox.record_sent(tx, prompt, message.message_id)
 
     async def _send(self, chat_id: int, content: Json) -> Message:
@@ -152,14 +152,20 @@ class Sender:
         async with self._db.begin() as tx:
             if prompt.pending_reply_id is not None:
                 await transitions.undeliverable(
-                    tx, prompt.pending_reply_id, give_up_after_s=self._undeliverable_after_s
+                    tx,
+                    prompt.pending_reply_id,
+                    in_chat=prompt.chat_id,
+                    give_up_after_s=self._undeliverable_after_s,
                 )
             await outbox.record_unreachable(tx, prompt, str(error))
 
     async def incident(self, tx: Tx, prompt: Prompt, reason: str) -> None:
         """A message of a step that can never be sent makes the step an incident."""
-        if prompt.pending_reply_id is not None:
-            await transitions.give_up(tx, prompt.pending_reply_id, reason)
+        if prompt.pending_reply_id is None:
+            return
+        reply = await transitions.lock_reply(tx, prompt.pending_reply_id)
+        if reply is not None and reply.chat_id == prompt.chat_id:  # else it was handed over meanwhile
+            await transitions.give_up(tx, reply.id, reason)
 
     async def change(self, prompt: Prompt) -> None:
         """Edit, close or take away one message, after whatever new waits for its chat."""

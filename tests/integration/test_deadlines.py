@@ -11,6 +11,7 @@ from shared import outbox, texts, transitions
 from shared.deadlines import DEADLINES, MAX_REMINDERS
 from shared.models import Deadline, PendingReply, Prompt
 from shared.queues import LostClaim, claim
+from shared.telegram.sender import Sender
 from tests.fakes.conversation import Conversation, variables
 from tests.fakes.rows import all_of, change, get, lapse, nothing_waits, time_passes
 from tests.fakes.services import Fakes, settings_with
@@ -247,7 +248,7 @@ async def test_a_reminder_on_its_way_when_its_step_ends_is_taken_away(talk: Conv
     async def slow(*given: Any, **more: Any) -> Any:
         message = await send(*given, **more)
         async with talk.db.begin() as tx:
-            await transitions.expire(tx, reply_id, "LATE", "x")
+            await transitions.withdrawn(tx, reply_id)
         sent.set()
         return message
 
@@ -372,6 +373,25 @@ async def test_a_step_whose_time_is_up_is_over_and_the_engine_gets_its_error(tal
     assert await talk.meet_deadlines() == 0
     await talk.complete()
     assert talk.fakes.engine.count("bpmn_error") == 1
+
+
+@pytest.mark.parametrize("in_group", [False, True], ids=["private", "group"])
+async def test_a_chat_without_buttons_is_told_by_a_message_that_the_time_is_up(
+    talk: Conversation, in_group: bool
+) -> None:
+    ann = await talk.telegram.ann()
+    chat = await talk.telegram.group(ann) if in_group else ann
+    await expiring(talk, chat, FORM, FORM_KEYS)
+    await hours_pass(talk, 1)
+    assert await talk.last(chat) == f"Trip\n{texts.TIME_IS_UP_NOTE}"
+
+
+async def test_who_never_saw_a_step_is_not_told_that_its_time_is_up(talk: Conversation) -> None:
+    ann = await talk.telegram.person("Ann", started=False)
+    await expiring(talk, ann, FORM, FORM_KEYS)
+    await hours_pass(talk, 1)
+    await talk.say(ann, "/start")
+    assert not any(texts.TIME_IS_UP_NOTE in words for words in await talk.telegram.texts(ann))
 
 
 async def test_of_processes_that_race_one_lets_a_step_expire(talk: Conversation) -> None:
@@ -593,6 +613,26 @@ async def test_a_step_of_somebody_who_cannot_be_reached_is_handed_over(talk: Con
     assert not any("Sure?" in words for words in await talk.telegram.texts(ann))
     await talk.tap(bob, "Yes")
     assert await state(talk, reply_id) == "answered"
+
+
+async def test_the_first_person_does_not_make_a_step_undeliverable_that_they_no_longer_have(
+    talk: Conversation,
+) -> None:
+    """Their prompt was on its way when the step was handed over."""
+    ann, bob = await talk.telegram.person("Ann", started=False), await talk.telegram.ann("Bob")
+    reply_id = await talk.ask(ann, SURE, escalate_to(bob))
+    async with talk.db.begin() as tx:
+        await outbox.reachable_again(tx, ann)
+        (in_hand,) = await claim(tx, outbox.SENDING, 1, 60)
+    await hours_pass(talk, 1)
+    assert await state(talk, reply_id) == "posted"
+    services = talk.fakes.services
+    sender = Sender(services.db, services.bot, services.storage, services.governor)
+    await sender.send(in_hand)
+    assert await state(talk, reply_id) == "posted"
+    async with talk.db.begin() as tx:
+        await sender.incident(tx, in_hand, "Telegram refused it")
+    assert await state(talk, reply_id) == "posted"
 
 
 async def test_a_step_that_is_handed_over_frees_its_place_and_takes_one(talk: Conversation) -> None:

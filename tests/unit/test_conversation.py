@@ -78,6 +78,33 @@ def test_a_form_that_is_not_open_waits_behind_a_button() -> None:
     assert tappable(draft) == [[("Answer", "d:")]]
 
 
+def test_a_step_that_expires_says_until_when_below_its_title() -> None:
+    step = read({**ACTIONS, "text_a": "Sure?"}, {"title": "Trip"}).model_copy(update={"until": "noon UTC"})
+    (draft,) = opened(step)
+    assert said(draft) == "Trip\nuntil noon UTC\n\nSure?"
+
+
+def test_a_step_is_shown_anew_where_it_stands() -> None:
+    step = read({"text_a": "A form", **FORM, **ACTIONS}, FORM_KEYS)
+    answers = {"form_name": answer("Ann")}
+    upcoming = conversation.shown_anew(step, answers, sign, dialog_open=True)
+    assert [draft.item for draft in upcoming] == [None, "q1"]
+    waiting = conversation.shown_anew(step, answers, sign, dialog_open=False)
+    assert [tappable(draft) for draft in waiting] == [[[(texts.BUTTON_ANSWER, "d:")]]]
+    answers |= {"form_age": answer(7), "form_sure": answer(True)}
+    done = conversation.shown_anew(step, answers, sign, dialog_open=False)
+    assert [draft.kind for draft in done] == ["task_content", "action_buttons"]
+
+
+@pytest.mark.parametrize(("recipient", "rows"), [(7, [[("Show", "s:")]]), (GROUP, [])])
+def test_a_reminder_stands_for_the_question_that_is_open(recipient: int, rows: Any) -> None:
+    step = read({"text_a": "A form", **FORM}, FORM_KEYS | {"title": "A <trip>"}, recipient=recipient)
+    draft = conversation.reminder(step, {"form_name": answer("Ann")}, sign, dialog_open=True, reply_to=5)
+    assert (draft.kind, draft.item, draft.reply_to) == ("reminder", "q1", 5)
+    assert (said(draft), tappable(draft)) == ("A <trip> still waits for an answer.", rows)
+    assert conversation.reminder(step, {}, sign, dialog_open=False, reply_to=None).item is None
+
+
 def test_a_question_for_a_file_says_how_to_send_it() -> None:
     (draft,) = opened(read({"s3_export": "The export"}, {"s3_export.accept": ".json,.zip"}))
     assert (draft.kind, draft.rows) == ("file_upload_prompt", ())
