@@ -120,6 +120,8 @@ def _step(context: Context, definition: DeployedDefinition, info: StartInfo) -> 
     step = contract.read_step(Declared(activity=info.id, names=(), values=values, properties=said))
     if step.actions or any(ask.is_file for ask in step.asks):
         raise AuthorError(f"start event {info.id!r}: a start form has fields only, no action_… and no s3_…")
+    if step.is_timed:
+        raise AuthorError(f"start event {info.id!r}: nobody is waited for, so nothing happens by itself")
     return step.model_copy(update={"cancellable": True, "review": step.review or not step.asks})
 
 

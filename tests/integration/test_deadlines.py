@@ -584,6 +584,44 @@ async def test_a_reply_of_the_first_person_is_told_that_it_was_handed_over(talk:
     assert (await talk.reply(reply_id)).answers == {}
 
 
+@pytest.mark.parametrize("to_group", [True, False], ids=["group", "person"])
+async def test_what_somebody_of_a_group_has_taken_is_taken_from_them(
+    talk: Conversation, to_group: bool
+) -> None:
+    ann, bob = await talk.telegram.ann(), await talk.telegram.ann("Bob")
+    first, second = await talk.telegram.group(ann), await talk.telegram.group(bob)
+    chat = second if to_group else bob
+    reply_id = await talk.ask(first, FORM, FORM_KEYS | escalate_to(chat) | {"claim": "true"})
+    await talk.tap(ann, texts.BUTTON_CLAIM, first)
+    await hours_pass(talk, 1)
+    row = await talk.reply(reply_id)
+    assert (row.claimed_by, row.claimed_by_name, row.dialog_open) == (None, None, not to_group)
+    assert await talk.buttons(first) == []
+    assert await talk.buttons(chat) == ([texts.BUTTON_CLAIM] if to_group else [])
+
+
+async def test_votes_begin_anew_in_the_other_group(talk: Conversation) -> None:
+    ann, bob = await talk.telegram.ann(), await talk.telegram.ann("Bob")
+    first, second = await talk.telegram.group(ann), await talk.telegram.group(ann, bob)
+    reply_id = await talk.ask(first, SURE, escalate_to(second) | {"votes": "2"})
+    await talk.tap(ann, "Yes", first)
+    await hours_pass(talk, 1)
+    await talk.tap(bob, "No", second)
+    assert await state(talk, reply_id) == "posted"
+    await talk.tap(ann, "No", second)
+    assert variables(await talk.reply(reply_id))["action"] == "no"
+
+
+@pytest.mark.parametrize("after", ["summarise", "delete"])
+async def test_a_reminder_goes_whatever_is_to_be_left_of_a_step(talk: Conversation, after: str) -> None:
+    ann = await talk.telegram.ann()
+    await talk.ask(ann, SURE, REMIND | {"after": after})
+    await hours_pass(talk, 1)
+    await talk.tap(ann, "Yes")
+    left = [words for words in await talk.telegram.texts(ann) if "Trip" in words]
+    assert left == (["Trip\n✓ Yes · Ann"] if after == "summarise" else [])
+
+
 async def test_of_processes_that_race_one_hands_over(talk: Conversation) -> None:
     ann, bob = await talk.telegram.ann(), await talk.telegram.ann("Bob")
     await talk.ask(ann, SURE, escalate_to(bob))
