@@ -123,7 +123,15 @@ async def test_a_start_form_can_be_left_and_cancelled(talk: Conversation) -> Non
     assert row.state == "cancelled"
 
 
-@pytest.mark.parametrize("start", [{"form_a.type": "nmber"}, {"action_x": "X"}, {"s3_x": "X"}])
+@pytest.mark.parametrize(
+    "start",
+    [
+        {"form_a.type": "nmber"},
+        {"action_x": "X"},
+        {"s3_x": "X"},
+        {"form_a.type": "string", "reminder_after": "P1D"},
+    ],
+)
 async def test_a_start_form_with_a_mistake_is_told_to_be_out_of_order(
     talk: Conversation, start: Mapping[str, str]
 ) -> None:
