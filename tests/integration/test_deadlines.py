@@ -261,6 +261,23 @@ async def test_a_reminder_on_its_way_when_its_step_ends_is_taken_away(talk: Conv
     assert await reminders(talk, ann) == []
 
 
+async def test_a_reminder_that_nobody_knows_to_be_sent_goes_when_it_is_touched(talk: Conversation) -> None:
+    """Its sender died before it could note that, and the step was answered before another one tried."""
+    ann = await talk.telegram.ann()
+    await talk.ask(ann, SURE, REMIND)
+    await time_passes(talk.db, HOUR)
+    await Deadlines(talk.fakes.services).meet(await held(talk))
+    await talk.telegram.fault("lost_answer", "sendMessage")
+    with pytest.raises(Exception, match="does not answer"):
+        await talk.send()
+    await talk.tap(ann, "Yes")
+    await lapse(talk.db, Prompt)
+    await talk.send()
+    assert await talk.buttons(ann) == [texts.BUTTON_SHOW_STEP]
+    assert (await talk.tap(ann, texts.BUTTON_SHOW_STEP)).startswith("Already answered by Ann")
+    assert await talk.buttons(ann) == []
+
+
 async def test_a_reminder_that_is_too_old_to_delete_loses_its_button(talk: Conversation) -> None:
     ann = await talk.telegram.ann()
     await talk.ask(ann, SURE, REMIND | {"reminder_after": "P3D"})
