@@ -330,6 +330,7 @@ NO_DEATH = {
     "Completer._start#3": "as Completer._done: mark and wish are one transaction, the wish's row starts once",
     "Sender._let_new_ones_pass": "reads only",
     "Backlog.refresh": "reads only",
+    "_replies": "the operator's, reads only",
     "_now": "the doctor's, reads only",
     "_server": "the doctor's, reads only",
 }
