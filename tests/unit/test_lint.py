@@ -108,6 +108,16 @@ def test_a_step_that_shows_only_what_is_computed_is_clean(name: str) -> None:
     assert rules(ask(inputs={name: "${computed}"})) == []
 
 
+@pytest.mark.parametrize(
+    ("after", "how"), [("expires_after", "on_expire"), ("escalate_after", "escalate_to")]
+)
+def test_a_time_and_its_consequence_may_be_computed_and_neither_be_forgotten(after: str, how: str) -> None:
+    assert rules(ask(inputs={**YES_OR_NO, how: "${x}"}, properties={after: "P1D"})) == []
+    assert rules(ask(inputs={**YES_OR_NO, after: "${x}"}, properties={how: "7"}, on=[on_error("7")])) == []
+    assert rules(ask(properties={after: "P1D"})) == [("ask", "bad-value")]
+    assert rules(ask(properties={after: "P1M", how: "7"}, on=[on_error("7")])) == [("ask", "bad-value")]
+
+
 def test_a_computed_value_hides_no_misspelled_name() -> None:
     assert rules(ask(inputs={**YES_OR_NO, "action_yes.lable": "${computed}"})) == [("ask", "unknown-key")]
 
