@@ -1,5 +1,7 @@
 """The process templates, each played by its people to its end, on both engines."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from devstack.people import Person, words
@@ -8,14 +10,21 @@ from tests.acceptance.test_bad_input import PNG, greeted
 from tests.support.world import World, until
 
 PDF = b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
+NO_TIMES: Mapping[str, str] = MappingProxyType({})
 
 
-async def deployed(world: World, name: str, **chosen: int) -> None:
-    """Deploy a template as its author does, who writes ids in the place of `SET …`; start what serves it."""
+async def deployed(world: World, name: str, times: Mapping[str, str] = NO_TIMES, **chosen: int) -> None:
+    """Deploy a template as its author does, who writes ids in the place of `SET …`; start what serves it.
+
+    `times` are durations of the file, and what stands in their place.
+    """
     xml = (CHECKOUT / "bpmn" / f"{name}.bpmn").read_text()
     for setting, value in chosen.items():
         assert f"'SET {setting}'" in xml
         xml = xml.replace(f"'SET {setting}'", f"'{value}'")
+    for there, instead in times.items():
+        assert f'"{there}"' in xml
+        xml = xml.replace(f'"{there}"', f'"{instead}"')
     await world.deploy(xml.encode())
     await world.start("worker1", "bot1")
 
@@ -245,3 +254,52 @@ async def test_the_report_of_the_week_is_asked_for_by_a_timer_and_posted(any_wor
     variables = await ended(world, instance, "report_posted")
     assert (variables["form_customers"], variables["form_mood"]) == (3, "good")
     assert len(await world.rest("GET", "/job?processDefinitionKey=weekly_report")) == 1, "the next week waits"
+
+
+async def test_an_incident_is_taken_assessed_and_mended(any_world: World) -> None:
+    world = any_world
+    ada, ben, cid = [await world.town.person(name) for name in ("Ada", "Ben", "Cid")]
+    group = await world.town.group("Responders", admins=[ben], members=[])
+    await deployed(world, "incident_response", responders_chat=group, duty_lead=cid.user_id)
+    await ada.say("/start")
+    await cid.say("/start")
+    instance = await started(
+        world, ada, "Incident response", {"What happened?": "The shop is down", "Which system": "shop"}
+    )
+
+    there = ben.in_chat(group)
+    await there.sees("The shop is down", buttons=["I take it"])
+    await there.tap("I take it")
+    await there.tap("Answer")
+    await there.sees("How severe is it?", buttons=["Critical"])
+    await there.tap("Critical")
+    await there.tap("I am on it")
+    await cid.sees("A critical incident, in work")
+    await there.tap("I take it", message=await there.sees("Mend the incident", buttons=["I take it"]))
+    await there.tap("Answer")
+    question = await there.sees("What was the cause")
+    await there.say("A disk was full; it is larger now.", reply_to=question["message_id"])
+    await there.tap("It is resolved")
+
+    assert "A disk was full" in words(await ada.sees("Resolved"))
+    variables = await ended(world, instance, "incident_resolved")
+    assert variables["form_severity"] == "critical"
+
+
+async def test_an_incident_that_nobody_takes_is_told_to_the_lead(any_world: World) -> None:
+    world = any_world
+    ada, ben, cid = [await world.town.person(name) for name in ("Ada", "Ben", "Cid")]
+    group = await world.town.group("Responders", admins=[ben], members=[])
+    settings = {"responders_chat": group, "duty_lead": cid.user_id}
+    await deployed(world, "incident_response", {"PT30M": "PT3S"}, **settings)
+    await ada.say("/start")
+    await cid.say("/start")
+    await cid.sees("Hello")
+    instance = await world.start_process(
+        "incident_response", telegram_user_id=ada.user_id, form_what="The shop is down", form_where="shop"
+    )
+
+    await ben.in_chat(group).sees("The shop is down", buttons=["I take it"])
+    await cid.sees("Nobody has taken this incident")
+    await ada.sees("Nobody has taken the incident that you reported")
+    await ended(world, instance, "incident_unanswered")
