@@ -135,6 +135,7 @@ def business_key_of(template: str, variables: Json) -> str:
 
     def value(match: re.Match[str]) -> str:
         typed = variables.get(match[1]) or {}
-        return "" if typed.get("value") is None else str(typed["value"])
+        text = "" if typed.get("value") is None else str(typed["value"])
+        return text[:16].removesuffix("T00:00") if typed.get("type") == "Date" else text
 
     return re.sub(r"\$\{\s*(\w+)\s*\}", value, template)[:255]

@@ -14,6 +14,7 @@ from shared.models import Json
 from shared.steps import contract, conversation
 from shared.steps.conversation import Draft
 from shared.steps.fields import TYPES, InvalidAnswer, Widget, kept, read_answer, skipped
+from shared.steps.keys import STEP_KEYS
 from shared.steps.model import Ask, Step
 from shared.steps.reading import Declared, as_text
 from shared.steps.widgets import widget_of
@@ -70,10 +71,17 @@ def _declared(node: Node, values: Mapping[str, Any]) -> Declared:
     properties = {name: str(_value(given, values)) for name, given in node.properties.items()}
     if not contract.names_recipient(inputs, properties):
         inputs["telegram_user_id"] = SOMEBODY
-    for name in (*contract.RECIPIENT_NAMES, "recipient"):
+    for name in (*contract.RECIPIENT_NAMES, "recipient", "escalate_to"):
         if "‹" in as_text(inputs.get(name)):
             inputs[name] = SOMEBODY
-    return Declared(node.id, tuple(name for name, _ in _inputs(node)), inputs, properties, None, False, "")
+    # What a key will be is known when the process runs; the step is shown as without it.
+    for given in (inputs, properties):
+        for name in [each for each in given if each in STEP_KEYS and each != "title"]:
+            if "‹" in as_text(given[name]):
+                del given[name]
+    return Declared(
+        node.id, tuple(name for name in inputs if name in node.inputs), inputs, properties, None, False, ""
+    )
 
 
 def _inputs(node: Node) -> list[tuple[str, Any]]:

@@ -140,3 +140,14 @@ async def test_a_start_form_with_a_mistake_is_told_to_be_out_of_order(
     await talk.say(ann, "/new")
     await talk.tap(ann, caption)
     assert await talk.last(ann) == texts.CANNOT_START
+
+
+async def test_a_day_in_a_business_key_is_written_as_people_write_it(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    keys = {"form_d.type": "date", "form_d.required": "true", "business_key": "${form_d}-${telegram_user_id}"}
+    caption = offer(talk, ann, start=keys)
+    await talk.say(ann, "/new")
+    await talk.tap(ann, caption)
+    await talk.say(ann, "2026-03-14")
+    await started(talk)
+    assert [row.business_key for row in await all_of(talk.db, ProcessStart)] == [f"2026-03-14-{ann}"]
