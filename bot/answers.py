@@ -2,7 +2,7 @@
 
 from bot.context import Context
 from bot.dialogs import Dialog, has_expired, may_answer, open_dialog, target, was_handed_over
-from shared import outbox, texts, transitions
+from shared import endings, outbox, replies, texts
 from shared.markup import escape_value, render_html
 from shared.steps import conversation
 from shared.steps.conversation import Draft
@@ -87,7 +87,7 @@ async def _offer_matching(dialog: Dialog, index: int, text: str, reply_to: int |
 async def text_edited(context: Context, text: str) -> None:
     """Somebody corrected what they had written: the answer that it was, or was meant to be."""
     message = context.message
-    for reply in await transitions.open_in_chat(context.tx, context.chat_id):
+    for reply in await replies.open_in_chat(context.tx, context.chat_id):
         step = Step.model_validate(reply.step)
         for number, ask in enumerate(step.asks):
             if reply.answers.get(ask.name, {}).get("message") == message.message_id:
@@ -117,7 +117,7 @@ async def _correct(context: Context, reply_id: int, index: int, text: str) -> No
     await dialog.keep(ask.name, {**kept, "message": context.message.message_id})
     await context.say(texts.ANSWER_CHANGED.format(value=escape_value(str(kept["shown"]))))
     if dialog.next_ask is None:  # the closing buttons stand under all answers
-        await outbox.retire_all(context.tx, reply_id)
+        await endings.retire_all(context.tx, reply_id)
         await dialog.go_on(context.user.id, context.user.full_name)
 
 

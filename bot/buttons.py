@@ -9,7 +9,7 @@ from telegram import InaccessibleMessage
 from bot import commands, deciding, groups, overview, starting
 from bot.context import Context
 from bot.dialogs import Dialog, how_it_ended, may_answer, open_dialog, was_handed_over
-from shared import outbox, texts, transitions
+from shared import endings, outbox, texts, transitions
 from shared.models import Json, Prompt
 from shared.signing import Tap, verify
 from shared.steps import conversation
@@ -108,7 +108,7 @@ async def _over(context: Context, tap: Tap) -> None:
     prompt = await _touched(context, reply.id if reply else None)
     # Whoever sends taps with a program of their own may name any message, also one of an open step.
     if prompt is not None and prompt.pending_reply_id == tap.pending_reply_id:
-        await outbox.retire(context.tx, [prompt])
+        await endings.retire(context.tx, [prompt])
 
 
 async def _accepted(context: Context, dialog: Dialog) -> None:
@@ -144,7 +144,7 @@ async def _open(context: Context, dialog: Dialog) -> None:
     if not await _gets_the_focus(context, dialog):
         return
     await _accepted(context, dialog)
-    await outbox.retire(context.tx, await outbox.of_reply(context.tx, dialog.reply.id))
+    await endings.retire(context.tx, await outbox.of_reply(context.tx, dialog.reply.id))
     await dialog.go_on(context.user.id, context.user.full_name)
 
 

@@ -8,7 +8,7 @@ from telegram.error import TelegramError
 
 from bot import deciding, dialogs, groups, overview, starting
 from bot.context import Context
-from shared import outbox, texts, transitions
+from shared import outbox, replies, texts
 from shared.models import PendingReply
 from shared.queues import pause_s
 from shared.service import Part, Services
@@ -116,7 +116,7 @@ async def _cancel(context: Context) -> None:
         await context.say(texts.GROUPS_IN_PRIVATE)
         return
     rows = []
-    for reply in await transitions.open_in_chat(context.tx, context.chat_id):
+    for reply in await replies.open_in_chat(context.tx, context.chat_id):
         step = _step(reply)
         title = overview.title_of(step)
         if reply.dialog_open and reply.answers:

@@ -6,7 +6,7 @@ from functools import cached_property
 from telegram import Message, User
 
 from bot.context import ASK_TIMEOUT_S, Context, asking_the_engine
-from shared import outbox, texts, transitions
+from shared import endings, outbox, replies, texts, transitions
 from shared.db import Tx
 from shared.errors import StepgramError
 from shared.markup import escape_value, render_html
@@ -70,7 +70,9 @@ class Dialog:
         """Keep the answer to a question and go on: the next question, the closing buttons, or the end."""
         await self.keep(self.step.asks[index].name, kept)
         note = render_html(texts.answered_by(str(kept["shown"]), None))
-        await outbox.retire(self.tx, await outbox.of_reply(self.tx, self.reply.id, items=[f"q{index}"]), note)
+        await endings.retire(
+            self.tx, await outbox.of_reply(self.tx, self.reply.id, items=[f"q{index}"]), note
+        )
         await self.go_on(by, by_name, reply_to=reply_to)
 
     async def keep(self, name: str, kept: Json) -> None:
@@ -83,7 +85,7 @@ class Dialog:
         name = self.step.asks[index].name
         old = self.answers.get(name, {})
         await self.keep(name, {"before": old} if "value" in old else old)
-        await outbox.retire(self.tx, await outbox.of_reply(self.tx, self.reply.id))
+        await endings.retire(self.tx, await outbox.of_reply(self.tx, self.reply.id))
         await self.go_on(self.reply.recipient_id or 0, "", reply_to=reply_to)
 
     async def go_on(self, by: int, by_name: str, *, reply_to: int | None = None) -> None:
@@ -120,18 +122,18 @@ class Dialog:
         after = self.step.after
         prompts = await outbox.of_reply(self.tx, self.reply.id, ended=after != "keep")
         if after == "keep":
-            await outbox.retire(self.tx, prompts, render_html(note))
+            await endings.retire(self.tx, prompts, render_html(note))
             return
         heading = f"<b>{escape_value(self.step.title)}</b><br/>" if self.step.title else ""
         summary = render_html(heading + note)
         if after == "summarise":
-            await outbox.summarise(self.tx, prompts, summary)
+            await endings.summarise(self.tx, prompts, summary)
         else:
-            await outbox.take_away(self.tx, prompts, summary)
+            await endings.take_away(self.tx, prompts, summary)
 
     async def show_again(self) -> None:
         """Post the step anew, at the question where it stands; the older copy loses its buttons."""
-        await outbox.retire_all(self.tx, self.reply.id)
+        await endings.retire_all(self.tx, self.reply.id)
         await transitions.place(self.tx, self.reply.id, shown=True)
         shown = conversation.shown_anew(
             self.step,
@@ -144,7 +146,7 @@ class Dialog:
 
     async def leave(self) -> None:
         """Close the form but not the step: the answers so far are kept, another form may be opened."""
-        await outbox.retire_all(self.tx, self.reply.id)
+        await endings.retire_all(self.tx, self.reply.id)
         await transitions.close_dialog(self.tx, self.reply.id)
         rich = render_html(texts.LEFT.format(title=escape_value(self.step.title)))
         await self.post(
@@ -172,7 +174,7 @@ def how_it_ended(reply: PendingReply | None) -> str:
     if reply.state == "withdrawn":
         return texts.WITHDRAWN
     if reply.answered_by is not None:
-        return texts.taken(reply.answered_by_name, transitions.utc(reply.answered_at))
+        return texts.taken(reply.answered_by_name, replies.utc(reply.answered_at))
     return texts.TIME_IS_UP if transitions.has_expired(reply) else texts.OUTDATED
 
 
@@ -231,7 +233,7 @@ async def target(context: Context) -> tuple[Dialog | None, int | None]:
             return await _behind_copy(context, message.reply_to_message, asked)
     if not context.is_private:
         return None, None
-    reply_id = await transitions.dialog_of_chat(context.tx, context.chat_id)
+    reply_id = await replies.dialog_of_chat(context.tx, context.chat_id)
     dialog = None if reply_id is None else await open_dialog(context, reply_id)
     return dialog, None if dialog is None else dialog.next_ask
 

@@ -14,7 +14,7 @@ from telegram.error import BadRequest, Forbidden
 
 from bot import dialogs
 from bot.context import ASK_TIMEOUT_S, Context
-from shared import models, outbox, people, starts, texts, transitions
+from shared import models, outbox, people, replies, starts, texts, transitions
 from shared.engine.values import to_engine
 from shared.errors import WorldError
 from shared.signing import Tap
@@ -196,7 +196,7 @@ async def _runs(context: Context, business_key: str) -> bool:
 async def _go_on(context: Context, group: models.Chat) -> None:
     """Show again what waits in the running instance."""
     business_key = f"import_{group.chat_id}_{context.user.id}"
-    waiting = await transitions.open_in_chat(context.tx, context.chat_id)
+    waiting = await replies.open_in_chat(context.tx, context.chat_id)
     mine = [reply for reply in waiting if reply.business_key == business_key]
     await context.menu(texts.HERE_IT_IS if mine else texts.NOTHING_WAITS_THERE)
     for reply in mine:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from telegram import InputFile
 
 from bot.context import Context, asking_the_engine
-from shared import texts, transitions
+from shared import replies, texts, transitions
 from shared.drawing import draw
 from shared.models import PendingReply
 from shared.signing import Tap
@@ -38,22 +38,22 @@ async def tasks(context: Context) -> None:
 
 
 async def _tasks_page(context: Context, page: int) -> tuple[str, Sequence[Sequence[Button]]]:
-    replies, count = await transitions.waiting_for(context.tx, context.user.id, page * PAGE, PAGE)
-    if not replies:
+    waiting, count = await replies.waiting_for(context.tx, context.user.id, page * PAGE, PAGE)
+    if not waiting:
         return texts.NO_TASKS, ()
     lines = [
-        texts.task_line(_title(reply), reply.process_definition_key, transitions.utc_day(reply.created_at))
-        for reply in replies
+        texts.task_line(_title(reply), reply.process_definition_key, replies.utc_day(reply.created_at))
+        for reply in waiting
     ]
     rows = [
-        [context.button(texts.BUTTON_SHOW.format(title=_title(reply)), "ts", reply.id)] for reply in replies
+        [context.button(texts.BUTTON_SHOW.format(title=_title(reply)), "ts", reply.id)] for reply in waiting
     ]
     turn = []
     if page > 0:
         turn.append(context.button("‹", "tp", page - 1))
     if (page + 1) * PAGE < count:
         turn.append(context.button("›", "tp", page + 1))
-    heading = texts.tasks_heading(page * PAGE + 1, page * PAGE + len(replies), count)
+    heading = texts.tasks_heading(page * PAGE + 1, page * PAGE + len(waiting), count)
     return "<br/>".join([heading, *lines]), [*rows, *([turn] if turn else [])]
 
 
@@ -62,9 +62,9 @@ async def history(context: Context) -> None:
     if not context.is_private:
         await context.say(texts.GROUPS_IN_PRIVATE)
         return
-    found = await transitions.answered_by(context.tx, context.user.id, SHOWN)
+    found = await replies.answered_by(context.tx, context.user.id, SHOWN)
     lines = [
-        texts.history_line(transitions.utc_day(reply.answered_at), _title(reply), _answer_of(reply))
+        texts.history_line(replies.utc_day(reply.answered_at), _title(reply), _answer_of(reply))
         for reply in found
     ]
     await context.say("<br/>".join([texts.HISTORY, *lines]) if lines else texts.NO_HISTORY)
@@ -86,7 +86,7 @@ async def status(context: Context) -> None:
     if not context.is_private:
         await context.say(texts.GROUPS_IN_PRIVATE)
         return
-    newest = await transitions.instances_of(context.tx, context.user.id, SHOWN)
+    newest = await replies.instances_of(context.tx, context.user.id, SHOWN)
     engine = context.services.engine
     async with asking_the_engine():
         running = await asyncio.gather(

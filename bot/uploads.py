@@ -9,7 +9,7 @@ from telegram.constants import ChatAction
 from bot import dialogs
 from bot.context import Context
 from bot.dialogs import Dialog
-from shared import outbox, texts, transitions, uploads
+from shared import outbox, replies, texts, transitions, uploads
 from shared.db import Tx
 from shared.engine.values import to_engine
 from shared.errors import ConfigurationError, WorldError
@@ -67,7 +67,7 @@ async def _target(context: Context) -> tuple[Dialog | None, int | None]:
         return dialog, index
     waiting = [
         reply
-        for reply in await transitions.open_in_chat(context.tx, context.chat_id)
+        for reply in await replies.open_in_chat(context.tx, context.chat_id)
         if any(ask.is_file for ask in Step.model_validate(reply.step).asks)
     ]
     if len(waiting) != 1:

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import BigInteger, Table, Text, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
-from shared import outbox, places, texts, transitions
+from shared import endings, outbox, places, texts, transitions
 from shared.db import Tx, given
 from shared.markup import render_html
 from shared.models import Deadline, Json, PendingReply, Prompt
@@ -102,7 +102,7 @@ async def _expire(tx: Tx, reply: PendingReply) -> None:
 async def _close(tx: Tx, reply: PendingReply, step: Step, note: str) -> None:
     """Take a step away from a chat, which is told why: under its buttons, or else by a message."""
     prompts = await outbox.of_reply(tx, reply.id)
-    await outbox.retire(tx, prompts, render_html(note))
+    await endings.retire(tx, prompts, render_html(note))
     shown = [each for each in prompts if each.message_id is not None and not _reminds(each)]
     if shown and not any("inline_keyboard" in each.content.get("reply_markup", {}) for each in shown):
         told = conversation.Draft(
@@ -144,7 +144,7 @@ def _too_early(now: datetime, gap: timedelta, reply: PendingReply) -> datetime |
 async def _post_reminder(tx: Tx, settings: Settings, reply: PendingReply) -> None:
     """The reminder before this one goes."""
     prompts = await outbox.of_reply(tx, reply.id)
-    await outbox.retire(tx, [each for each in prompts if _reminds(each)])
+    await endings.retire(tx, [each for each in prompts if _reminds(each)])
     shown = [each.message_id for each in prompts if each.message_id is not None and not _reminds(each)]
     draft = conversation.reminder(
         step := Step.model_validate(reply.step),

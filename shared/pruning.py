@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from shared import outbox
+from shared import endings
 from shared.db import Database, Tx
 from shared.models import PendingReply, ProcessStart, Prompt, Queued, RateBucket, Update
 from shared.settings import Settings
@@ -104,7 +104,7 @@ async def _retire_left_overs(tx: Tx, ages: Ages) -> None:
     """Take the buttons off messages of steps that are to go: they must not outlive what they belong to."""
     shown = exists().where(Prompt.pending_reply_id == PendingReply.id, _SHOWS_BUTTONS)
     for reply_id in await _chosen(tx, PendingReply, and_(_over_replies(ages), shown), PendingReply.closed_at):
-        await outbox.retire_all(tx, reply_id)
+        await endings.retire_all(tx, reply_id)
 
 
 def _over_prompts(ages: Ages) -> ColumnElement[bool]:

@@ -9,14 +9,14 @@ Losing a race is a normal result here, never an error.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
 import structlog
-from sqlalchemy import CursorResult, Table, func, or_, select, update
+from sqlalchemy import CursorResult, Table, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared import metrics, outbox, texts
+from shared import endings, metrics, outbox, texts
 from shared.db import Tx, notify
 from shared.markup import render_html
 from shared.models import Json, PendingReply
@@ -141,15 +141,6 @@ async def place(tx: Tx, reply_id: int, *, shown: bool) -> bool:
 async def close_dialog(tx: Tx, reply_id: int) -> bool:
     """Give the open dialog of its chat free again; the step stays open."""
     return await _set(tx, reply_id, OPEN, dialog_open=False)
-
-
-async def dialog_of_chat(tx: Tx, chat_id: int) -> int | None:
-    """The one open dialog of a private chat."""
-    return await tx.scalar(
-        select(PendingReply.id)
-        .where(PendingReply.chat_id == chat_id, PendingReply.dialog_open, PendingReply.state.in_(OPEN))
-        .limit(1)
-    )
 
 
 async def lock_reply(tx: Tx, reply_id: int) -> PendingReply | None:
@@ -279,7 +270,7 @@ async def give_up(tx: Tx, reply_id: int, reason: str) -> bool:
     """The step cannot be asked: its prompts go, and the engine is told to make an incident of it."""
     accepted = await answer(tx, reply_id, {"kind": "incident", "message": reason}, None, None)
     if accepted:
-        await outbox.retire_all(tx, reply_id, render_html(texts.GIVEN_UP_NOTE))
+        await endings.retire_all(tx, reply_id, render_html(texts.GIVEN_UP_NOTE))
     return accepted
 
 
@@ -366,7 +357,7 @@ async def withdrawn(tx: Tx, reply_id: int, *, answered: bool = False) -> bool:
     )
     if changed is None:
         return False
-    await outbox.retire_all(tx, reply_id, render_html(texts.EXPIRED_NOTE))
+    await endings.retire_all(tx, reply_id, render_html(texts.EXPIRED_NOTE))
     await free_place(tx, changed.chat_id)
     return True
 
@@ -431,100 +422,8 @@ async def leased(tx: Tx, reply: PendingReply, *, due_s: float) -> None:
     await settle(tx, reply, due_at=func.now() + timedelta(seconds=due_s))
 
 
-async def open_in_chat(tx: Tx, chat_id: int) -> Sequence[PendingReply]:
-    """The open steps of a chat, oldest first, at most fifty."""
-    here = PendingReply.chat_id == chat_id, PendingReply.state.in_(OPEN)
-    found = await tx.scalars(select(PendingReply).where(*here).order_by(PendingReply.id).limit(50))
-    return found.all()
-
-
-async def waiting_for(tx: Tx, user_id: int, first: int, limit: int) -> tuple[Sequence[PendingReply], int]:
-    """A page of the open steps of a person, oldest first, and how many there are.
-
-    Theirs are those of their private chat, and those of groups that they have taken.
-    """
-    theirs = or_(PendingReply.chat_id == user_id, PendingReply.claimed_by == user_id)
-    where = theirs, PendingReply.state.in_(OPEN)
-    count = await tx.scalar(select(func.count()).select_from(PendingReply).where(*where)) or 0
-    page = select(PendingReply).where(*where).order_by(PendingReply.id).offset(first).limit(limit)
-    return (await tx.scalars(page)).all(), count
-
-
-async def answered_by(tx: Tx, user_id: int, limit: int) -> Sequence[PendingReply]:
-    """What a person answered, newest first."""
-    where = PendingReply.answered_by == user_id, PendingReply.answered_at.is_not(None)
-    newest = select(PendingReply).where(*where).order_by(PendingReply.answered_at.desc()).limit(limit)
-    return (await tx.scalars(newest)).all()
-
-
-async def instances_of(tx: Tx, user_id: int, limit: int) -> Sequence[PendingReply]:
-    """The newest step of each process instance in which a person had steps or answered, newest first."""
-    theirs = or_(
-        PendingReply.chat_id == user_id,
-        PendingReply.claimed_by == user_id,
-        PendingReply.answered_by == user_id,
-    )
-    newest = (
-        select(func.max(PendingReply.id))
-        .where(theirs, PendingReply.process_instance_id != "")
-        .group_by(PendingReply.process_instance_id)
-        .order_by(func.max(PendingReply.id).desc())
-        .limit(limit)
-    )
-    found = select(PendingReply).where(PendingReply.id.in_(newest)).order_by(PendingReply.id.desc())
-    return (await tx.scalars(found)).all()
-
-
 async def move_chat(tx: Tx, old_id: int, new_id: int) -> None:
     """A group has a new id: what waits for it goes there, what was sent stays under the old one."""
     moved = PendingReply.chat_id == old_id, PendingReply.state.in_(OPEN)
     await tx.execute(update(PendingReply).where(*moved).values(chat_id=new_id))
     await outbox.move_chat(tx, old_id, new_id)
-
-
-async def by_task(tx: Tx, external_task_id: str) -> PendingReply | None:
-    """The row of an external task."""
-    statement = select(PendingReply).where(PendingReply.external_task_id == external_task_id)
-    return (await tx.execute(statement)).scalar_one_or_none()
-
-
-async def by_instance(tx: Tx, process_instance_id: str) -> Sequence[PendingReply]:
-    """The rows of a process instance, oldest first."""
-    found = await tx.scalars(
-        select(PendingReply)
-        .where(PendingReply.process_instance_id == process_instance_id)
-        .order_by(PendingReply.id)
-    )
-    return found.all()
-
-
-async def open_or_answered(tx: Tx, after_id: int, limit: int) -> Sequence[PendingReply]:
-    """A page of the rows whose task the engine should still have, by id."""
-    has_task = PendingReply.process_instance_id != ""  # a start form has none
-    found = await tx.scalars(
-        select(PendingReply)
-        .where(PendingReply.id > after_id, PendingReply.state.in_((*OPEN, "answered")), has_task)
-        .order_by(PendingReply.id)
-        .limit(limit)
-    )
-    return found.all()
-
-
-async def of_activities(tx: Tx, instance_ids: Sequence[str]) -> Sequence[PendingReply]:
-    """The open rows of activity instances: candidates of a withdrawal. Of the others the completer knows."""
-    found = await tx.scalars(
-        select(PendingReply).where(
-            PendingReply.activity_instance_id.in_(instance_ids), PendingReply.state.in_(OPEN)
-        )
-    )
-    return found.all()
-
-
-def utc(moment: datetime | None) -> str:
-    """A time of day for a sentence."""
-    return moment.strftime("%H:%M") if moment else "?"
-
-
-def utc_day(moment: datetime | None) -> str:
-    """A day and a time for a list."""
-    return moment.strftime("%d.%m. %H:%M") if moment else "?"

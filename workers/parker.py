@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from shared import deadlines, outbox, places, texts, transitions
+from shared import deadlines, outbox, places, replies, texts, transitions
 from shared.db import NotStorable, Tx
 from shared.engine.bpmn import ActivityInfo
 from shared.engine.errors import NotFound, TaskGone
@@ -82,7 +82,7 @@ class Parker:
         """
         with structlog.contextvars.bound_contextvars(task=task.id, activity=task.activity_id):
             async with self._services.db.begin() as tx:
-                known = await transitions.by_task(tx, task.id)
+                known = await replies.by_task(tx, task.id)
                 parked = await self._again(tx, known) if known else None
             try:
                 reply, waits = parked or await self._reopen(task, read)
@@ -101,23 +101,23 @@ class Parker:
             await self._open(tx, [(made[task.id], step) for task, step in plain if task.id in made])
         return made
 
-    async def _lease(self, replies: Mapping[str, int]) -> None:
-        if not replies:
+    async def _lease(self, parked: Mapping[str, int]) -> None:
+        if not parked:
             return
         settings = self._services.settings
         lock = self._services.engine.lock
         outcomes = await asyncio.gather(
-            *(lock(task_id, settings.worker_id, settings.lease_s) for task_id in replies),
+            *(lock(task_id, settings.worker_id, settings.lease_s) for task_id in parked),
             return_exceptions=True,
         )
-        locked = list(zip(replies.values(), outcomes, strict=True))
+        locked = list(zip(parked.values(), outcomes, strict=True))
         async with self._services.db.begin() as tx:
             held = [reply_id for reply_id, outcome in locked if outcome is LockOutcome.HELD]
             await transitions.leases_due(tx, held, settings.lease_s * EARLIEST, settings.lease_s * LATEST)
             for reply_id, outcome in locked:
                 if outcome is LockOutcome.GONE:
                     await transitions.withdrawn(tx, reply_id)
-        for (task_id, reply_id), outcome in zip(replies.items(), outcomes, strict=True):
+        for (task_id, reply_id), outcome in zip(parked.items(), outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 raise outcome  # its row is due soon, and then its lease is taken
             log.info("parked", task=task_id, reply=reply_id, lease=outcome.name.lower())

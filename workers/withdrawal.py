@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from shared import chores, transitions
+from shared import chores, replies, transitions
 from shared.engine.task_records import LockOutcome
 from shared.models import Chore, PendingReply
 from shared.service import Services
@@ -54,7 +54,7 @@ class Withdrawal:
                 newest = max(newest, canceled.ended_at or newest)
         if ended:
             async with self._services.db.begin() as tx:
-                candidates = await transitions.of_activities(tx, sorted(ended))
+                candidates = await replies.of_activities(tx, sorted(ended))
             for reply in candidates:
                 await self._confirm(reply)
         return newest.isoformat()
@@ -110,7 +110,7 @@ class Withdrawal:
 
     async def _page(self, after_id: int) -> list[PendingReply]:
         async with self._services.db.begin() as tx:
-            return list(await transitions.open_or_answered(tx, after_id, PAGE))
+            return list(await replies.open_or_answered(tx, after_id, PAGE))
 
     async def _without_row(self, locked: dict[str, datetime]) -> None:
         """Tasks under a long lease that no open row explains: completed again, or handed out again."""
@@ -121,7 +121,7 @@ class Withdrawal:
             if until < certain:
                 continue
             async with self._services.db.begin() as tx:
-                row = await transitions.by_task(tx, task_id)
+                row = await replies.by_task(tx, task_id)
                 told = row is not None and row.outcome is not None
                 again = row is not None and told and await transitions.complete_again(tx, row.id)
             if not again and (row is None or row.state not in {*transitions.OPEN, "answered"}):

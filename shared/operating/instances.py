@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
-from shared import transitions
+from shared import replies
 from shared.db import Database, DatabaseUnavailable
 from shared.engine.client import EngineClient
 from shared.engine.errors import NotFound
@@ -112,13 +112,13 @@ async def _replies(settings: Settings, instance_id: str) -> AsyncIterator[str]:
     db = Database(settings.database_url, pool_size=1, behind_pooler=behind_pooler)
     try:
         async with db.begin() as tx:
-            replies = await transitions.by_instance(tx, instance_id)
+            found = await replies.by_instance(tx, instance_id)
     except DatabaseUnavailable as error:
         yield f"pending replies: the database does not answer: {error}"
         return
     finally:
         await db.aclose()
-    for reply in replies:
+    for reply in found:
         yield f"pending reply {reply.id}: {reply.activity_id} is {reply.state}, chat {reply.chat_id}"
 
 

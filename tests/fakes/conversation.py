@@ -8,7 +8,7 @@ from bot.completer import Completer
 from bot.dispatcher import Dispatcher
 from bot.starter import Starter
 from bot.uploads import Uploader
-from shared import deadlines, inbox, outbox, starts, transitions, uploads
+from shared import deadlines, inbox, outbox, replies, starts, transitions, uploads
 from shared.db import Database
 from shared.models import Json, PendingReply
 from shared.queues import Queue, claim
@@ -44,7 +44,7 @@ class Conversation:
         await self.fakes.engine.lock(task.id, self.fakes.settings.worker_id, 30)
         await Parker(self.fakes.services, registry.human_topics()).park(task)
         async with self.db.begin() as tx:
-            reply = await transitions.by_task(tx, task.id)
+            reply = await replies.by_task(tx, task.id)
         assert reply is not None, self.fakes.engine.held[task.id].incident
         await self.send()
         return reply.id

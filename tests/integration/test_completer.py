@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.completer import STRANGE_PATIENCE, Completer
-from shared import texts, transitions
+from shared import replies, texts, transitions
 from shared.db import Database
 from shared.engine.errors import (
     FAULTS_BEFORE_GIVING_UP,
@@ -48,7 +48,7 @@ async def answered(
     await fakes.engine.lock(task.id, WORKER, 30)
     await Parker(fakes.services, registry.human_topics()).park(task)
     async with fakes.db.begin() as tx:
-        reply = await transitions.by_task(tx, task.id)
+        reply = await replies.by_task(tx, task.id)
         assert reply is not None
         assert await transitions.answer(tx, reply.id, outcome or COMPLETE, by, "Ann" if by else None)
     return task.id, reply.id

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared import transitions
+from shared import replies, transitions
 from shared.db import Database
 from shared.engine.errors import EngineUnavailable
 from shared.engine.records import ActivityEnd
@@ -37,7 +37,7 @@ async def parked(fakes: Fakes) -> tuple[str, int]:
     await fakes.engine.lock(task.id, fakes.settings.worker_id, 30)
     await Parker(fakes.services, registry.human_topics()).park(task)
     async with fakes.db.begin() as tx:
-        reply = await transitions.by_task(tx, task.id)
+        reply = await replies.by_task(tx, task.id)
     assert reply is not None
     return task.id, reply.id
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared import outbox
+from shared import endings, outbox
 from shared.db import Database
 from shared.markup import Rich, render_html
 from shared.models import Json, Prompt
@@ -56,7 +56,7 @@ async def changed(db: Database, prompt: Prompt) -> None:
 async def retire(db: Database, prompt_id: int, note: Rich | None = NOTE) -> Prompt:
     """Retire one message; its row afterwards."""
     async with db.begin() as tx:
-        await outbox.retire(tx, [await get(db, Prompt, prompt_id)], note)
+        await endings.retire(tx, [await get(db, Prompt, prompt_id)], note)
     return await get(db, Prompt, prompt_id)
 
 
@@ -244,7 +244,7 @@ async def test_all_messages_of_a_step_that_is_over_are_retired(db: Database) -> 
     }
     foreign = await a_prompt(db, ANN, state="sent", content=WITH_BUTTONS)
     async with db.begin() as tx:
-        await outbox.retire_all(tx, reply_id, NOTE)
+        await endings.retire_all(tx, reply_id, NOTE)
     states = {state: (await get(db, Prompt, prompt_id)).state for state, prompt_id in mine.items()}
     assert states == {
         "queued": "retired",

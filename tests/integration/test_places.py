@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 
-from shared import transitions
+from shared import replies, transitions
 from shared.db import Database
 from shared.models import PendingReply, Prompt
 from shared.outbox import HELD
@@ -156,7 +156,7 @@ async def test_a_form_that_is_held_back_does_not_take_the_persons_texts(fakes: F
     await park(fakes, AT_ONCE)
     await park(fakes, 1, FORM)
     async with fakes.db.begin() as tx:
-        assert await transitions.dialog_of_chat(tx, ANN) is None
+        assert await replies.dialog_of_chat(tx, ANN) is None
 
 
 async def test_steps_that_nobody_answers_do_not_hide_others_for_ever(fakes: Fakes) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from shared import outbox, transitions
+from shared import endings, outbox, transitions
 from shared.db import Database
 from shared.errors import AuthorError, WorldError
 from shared.markup import Rich
@@ -423,7 +423,7 @@ async def test_an_edited_message_is_shown_anew(services: Services, telegram: Tel
 async def retired(services: Services, prompt: Prompt, note: str = "✓ Yes") -> Prompt:
     """Retire a message and make the change."""
     async with services.db.begin() as tx:
-        await outbox.retire(tx, [await get(services.db, Prompt, prompt.id)], Rich(note))
+        await endings.retire(tx, [await get(services.db, Prompt, prompt.id)], Rich(note))
     return await make_change(services, prompt.id)
 
 
@@ -548,7 +548,7 @@ async def test_an_answer_while_its_prompt_is_sent_leaves_no_live_button(
     async with services.db.begin() as tx:
         (prompt,) = await claim(tx, outbox.SENDING, 1, 60)
         await transitions.answer(tx, reply_id, {"kind": "complete", "variables": {}}, ann, "Ann")
-        await outbox.retire_all(tx, reply_id, Rich("✓ A"))
+        await endings.retire_all(tx, reply_id, Rich("✓ A"))
     await sender_of(services).send(prompt)
     assert (await make_change(services, prompt.id)).state == "retired"
     message = await telegram.last(ann)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared import transitions
+from shared import replies, transitions
 from shared.db import Database, Tx
 from shared.models import PendingReply, Prompt
 from shared.queues import LostClaim, Queue, claim
@@ -303,10 +303,10 @@ async def test_of_two_steps_of_a_private_chat_one_has_the_dialog(db: Database) -
         assert await transitions.open_dialog(tx, first, ANN)
         assert await transitions.open_dialog(tx, first, ANN), "asking again changes nothing"
         assert not await transitions.open_dialog(tx, second, ANN)
-        assert await transitions.dialog_of_chat(tx, ANN) == first
+        assert await replies.dialog_of_chat(tx, ANN) == first
     async with db.begin() as tx:
         await transitions.close_dialog(tx, first)
-        assert await transitions.dialog_of_chat(tx, ANN) is None
+        assert await replies.dialog_of_chat(tx, ANN) is None
         assert await transitions.open_dialog(tx, second, ANN)
 
 
@@ -316,7 +316,7 @@ async def test_a_step_that_is_over_has_no_dialog(db: Database, ending: str) -> N
     await do(db, lambda tx, reply_id: transitions.open_dialog(tx, reply_id, ANN), first)
     await do(db, TRANSITIONS[ending][0], first)
     async with db.begin() as tx:
-        assert await transitions.dialog_of_chat(tx, ANN) is None
+        assert await replies.dialog_of_chat(tx, ANN) is None
         assert await transitions.open_dialog(tx, second, ANN)
 
 
@@ -394,7 +394,7 @@ async def test_what_waits_for_a_person_is_what_is_open_in_their_chat(db: Databas
     await a_reply(db, state="answered")
     await a_reply(db, read({"action_a": "A"}, recipient=ANN + 1))
     async with db.begin() as tx:
-        assert [row.id for row in await transitions.open_in_chat(tx, ANN)] == [mine]
+        assert [row.id for row in await replies.open_in_chat(tx, ANN)] == [mine]
 
 
 async def test_rows_are_found_by_task_and_by_activity_instance(db: Database) -> None:
@@ -402,13 +402,13 @@ async def test_rows_are_found_by_task_and_by_activity_instance(db: Database) -> 
     rows = {row.id: row for row in await all_of(db, PendingReply)}
     async with db.begin() as tx:
         task = rows[ids["posted"]].external_task_id
-        found = await transitions.by_task(tx, task)
+        found = await replies.by_task(tx, task)
         assert found is not None
         assert found.id == ids["posted"]
-        assert await transitions.by_task(tx, "nothing") is None
+        assert await replies.by_task(tx, "nothing") is None
         instances = [row.activity_instance_id for row in rows.values()]
-        assert {row.state for row in await transitions.of_activities(tx, instances)} == set(OPEN)
-        assert not await transitions.of_activities(tx, [])
+        assert {row.state for row in await replies.of_activities(tx, instances)} == set(OPEN)
+        assert not await replies.of_activities(tx, [])
 
 
 async def test_the_rows_whose_task_should_be_there_are_read_in_pages(db: Database) -> None:
@@ -416,7 +416,7 @@ async def test_the_rows_whose_task_should_be_there_are_read_in_pages(db: Databas
         await a_reply(db, state=state)
     pages, after = [], 0
     async with db.begin() as tx:
-        while page := await transitions.open_or_answered(tx, after, 3):
+        while page := await replies.open_or_answered(tx, after, 3):
             pages.append([row.state for row in page])
             after = page[-1].id
     assert pages == [list(OPEN), ["answered"]]
@@ -426,4 +426,4 @@ async def test_the_rows_whose_task_should_be_there_are_read_in_pages(db: Databas
     ("moment", "told"), [(datetime(2026, 3, 14, 9, 5, tzinfo=UTC), "09:05"), (None, "?")]
 )
 def test_a_time_of_day_is_told_in_utc(moment: datetime | None, told: str) -> None:
-    assert transitions.utc(moment) == told
+    assert replies.utc(moment) == told
