@@ -135,8 +135,17 @@ class Stage:
         ]
 
 
+class NotPassed(AssertionError):
+    """Every rule was held, but nobody came to the point at which to die: nothing was tried."""
+
+
 async def judge(stage: Stage, end: str | None, states: Sequence[str]) -> None:
-    """Look from outside how a scene ended. Raises AssertionError that says what is wrong."""
+    """Look from outside how a scene ended.
+
+    Raises:
+        NotPassed: all is well, but a death that was ordered was not died.
+        AssertionError: with what is wrong.
+    """
     if end is not None:
         assert await stage.until_ended() == end
         await stage.until_states(*states)
@@ -146,13 +155,15 @@ async def judge(stage: Stage, end: str | None, states: Sequence[str]) -> None:
         await _completed_once(stage)
     stage.ack()
     await stage.lane.until_at_rest()
-    assert not stage.left, f"nobody has passed {stage.left}"
+    left = stage.left
     posts = await stage.posts()
     _asked_once(stage, posts)
     await _no_live_button(stage, Counter(words(each["result"]) for each in posts))
     objects, begun = await asyncio.to_thread(stage.lane.bucket, f"tasks/{stage.person.user_id}/")
     assert objects == stage.files
     assert not begun, "a multipart upload is open"
+    if left:
+        raise NotPassed(f"nobody has passed {left}")
 
 
 async def _completed_once(stage: Stage) -> None:

@@ -16,7 +16,7 @@ from devstack.state import ProcessRecord, State
 
 CHECKOUT = Path(__file__).parents[3]
 OWNER = """
-import asyncio, sys
+import asyncio, signal, sys
 from pathlib import Path
 from devstack.stack import running_stack
 
@@ -25,6 +25,8 @@ async def main():
         print("up", flush=True)
         await asyncio.sleep(600)
 
+# A shell starts what is in the background deaf to it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 asyncio.run(main())
 """
 
