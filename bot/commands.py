@@ -28,6 +28,9 @@ COMMANDS = {
     "assign": "in a group, as a reply to a step: who is to do it",
     "help": "what I do and how",
 }
+PERSONAL = frozenset({"tasks", "status", "history", "new", "cancel"})
+"""What is told nobody else: in a group they are sent to their private chat."""
+
 SHOWN_TASKS = 10
 
 
@@ -88,7 +91,9 @@ async def run(context: Context, command: str) -> None:
         "cancel": _cancel,
         "assign": deciding.assign,
     }.get(command)
-    if handler is not None:
+    if command in PERSONAL and not context.is_private:
+        await context.say(texts.GROUPS_IN_PRIVATE)
+    elif handler is not None:
         await handler(context)
     elif context.is_private:
         await context.say(texts.UNKNOWN_COMMAND)
@@ -112,9 +117,6 @@ def _step(reply: PendingReply) -> Step:
 
 
 async def _cancel(context: Context) -> None:
-    if not context.is_private:
-        await context.say(texts.GROUPS_IN_PRIVATE)
-        return
     rows = []
     for reply in await replies.open_in_chat(context.tx, context.chat_id):
         step = _step(reply)

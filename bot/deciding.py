@@ -7,6 +7,7 @@ from bot.dialogs import Dialog, is_admin, open_dialog
 from shared import outbox, people, texts, transitions
 from shared.models import Prompt
 from shared.steps import conversation
+from shared.steps.contract import ENGINE_GROUP
 
 NAMES_SHOWN = 200
 """Characters of the names under what was decided."""
@@ -31,17 +32,28 @@ async def give_back(context: Context, dialog: Dialog) -> None:
         context.toast(texts.OUTDATED)
     elif owner == context.user.id or await is_admin(context, dialog.reply.chat_id, context.user):
         context.toast()
-        await transitions.release_step(context.tx, dialog.reply.id)
-        dialog.reply.claimed_by = dialog.reply.claimed_by_name = None
-        dialog.reply.dialog_open = False
-        await dialog.show_again()
+        await _shown_as_of(context, dialog, None)
     else:
         context.toast(texts.claimed_by(dialog.reply.claimed_by_name), alert=True)
 
 
-async def _give(context: Context, dialog: Dialog, user_id: int, name: str) -> None:
+async def _shown_as_of(context: Context, dialog: Dialog, owner: tuple[int, str] | None) -> None:
+    """The step has another owner, or none, and is shown anew to the group."""
+    await transitions.release_step(context.tx, dialog.reply.id)
+    dialog.reply.claimed_by = dialog.reply.claimed_by_name = None
+    dialog.reply.dialog_open = False
+    if owner is not None:
+        await _claimed(context, dialog, *owner)
+    await dialog.show_again()
+
+
+async def _claimed(context: Context, dialog: Dialog, user_id: int, name: str) -> None:
     await transitions.claim_step(context.tx, dialog.reply.id, user_id, name)
     dialog.reply.claimed_by, dialog.reply.claimed_by_name = user_id, name
+
+
+async def _give(context: Context, dialog: Dialog, user_id: int, name: str) -> None:
+    await _claimed(context, dialog, user_id, name)
     rows = conversation.claim_rows(dialog.step, dialog.sign, name)
     keyboard = conversation.inline_keyboard(rows)
     for prompt in await outbox.of_reply(context.tx, dialog.reply.id, items=["actions"]):
@@ -62,12 +74,7 @@ async def assign(context: Context) -> None:
     elif (person := await _named(context)) is None:
         await context.say(texts.ASSIGN_WHOM)
     else:
-        user_id, name = person
-        await transitions.release_step(context.tx, dialog.reply.id)
-        await transitions.claim_step(context.tx, dialog.reply.id, user_id, name)
-        dialog.reply.claimed_by, dialog.reply.claimed_by_name = user_id, name
-        dialog.reply.dialog_open = False
-        await dialog.show_again()
+        await _shown_as_of(context, dialog, person)
 
 
 async def _claimable(context: Context, prompt: Prompt | None) -> Dialog | None:
@@ -124,7 +131,6 @@ async def _needed(context: Context, dialog: Dialog) -> int:
         )
         voters -= 1
     else:
-        group = step.allow.partition(":")[2]
         async with asking_the_engine():
-            voters = await context.services.engine.member_count(group)
+            voters = await context.services.engine.member_count(step.allow.removeprefix(ENGINE_GROUP))
     return voters // 2 + 1

@@ -100,12 +100,9 @@ async def picked(context: Context, chat_id: int) -> None:
 async def _is_admin(context: Context, chat_id: int) -> bool:
     """Ask Telegram now whether the person is an administrator of a group."""
     try:
-        administrators = await context.services.bot.get_chat_administrators(
-            chat_id, read_timeout=ASK_TIMEOUT_S
-        )
+        return await dialogs.is_admin(context, chat_id, context.user)
     except (BadRequest, Forbidden):
         return False
-    return any(each.user.id == context.user.id for each in administrators)
 
 
 def _heading(chat: models.Chat | ChatFullInfo) -> str:

@@ -30,9 +30,6 @@ def _title(reply: PendingReply) -> str:
 
 async def tasks(context: Context) -> None:
     """`/tasks`: what waits, since when, and a button for each."""
-    if not context.is_private:
-        await context.say(texts.GROUPS_IN_PRIVATE)
-        return
     html, rows = await _tasks_page(context, 0)
     await context.say(html, rows)
 
@@ -59,9 +56,6 @@ async def _tasks_page(context: Context, page: int) -> tuple[str, Sequence[Sequen
 
 async def history(context: Context) -> None:
     """`/history`: what the person answered, newest first."""
-    if not context.is_private:
-        await context.say(texts.GROUPS_IN_PRIVATE)
-        return
     found = await replies.answered_by(context.tx, context.user.id, SHOWN)
     lines = [
         texts.history_line(replies.utc_day(reply.answered_at), _title(reply), _answer_of(reply))
@@ -83,9 +77,6 @@ def _answer_of(reply: PendingReply) -> str:
 
 async def status(context: Context) -> None:
     """`/status`: the process instances of the person that still run."""
-    if not context.is_private:
-        await context.say(texts.GROUPS_IN_PRIVATE)
-        return
     newest = await replies.instances_of(context.tx, context.user.id, SHOWN)
     engine = context.services.engine
     async with asking_the_engine():

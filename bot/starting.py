@@ -27,9 +27,6 @@ NEVER_S = 100 * 365 * 86_400.0
 
 async def command(context: Context) -> None:
     """`/new`: the processes that this person may start."""
-    if not context.is_private:
-        await context.say(texts.GROUPS_IN_PRIVATE)
-        return
     await context.meet(wants_engine_user=True)
     found = await _startable(context)
     rows = [[context.button(_caption(each), "sd", _short(each.key))] for each in found]
