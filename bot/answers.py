@@ -16,19 +16,19 @@ async def text_received(context: Context, text: str) -> None:
     dialog, index = await target(context)
     if dialog is None or index is None:
         if await has_expired(context):
-            await context.say(texts.TIME_IS_UP)
+            await context.say(texts.say("time-is-up"))
         elif context.is_private:
-            await context.say(texts.ALREADY_HERE if index is not None else texts.NOTHING_OPEN)
+            await context.say(texts.say("already-here") if index is not None else texts.say("nothing-open"))
         return
     if context.message.sender_chat is not None:
-        await context.say(texts.ANONYMOUS_ADMIN)
+        await context.say(texts.say("anonymous-admin"))
         return
     if not await may_answer(context, dialog, context.user):
         if was_handed_over(context, dialog):
-            await context.say(texts.HANDED_OVER)
+            await context.say(texts.say("handed-over"))
         return
     if index != dialog.next_ask:
-        await context.say(texts.ALREADY_HERE)
+        await context.say(texts.say("already-here"))
         return
     if not await _steers(context, dialog, index, text):
         await _take_text(context, dialog, index, text)
@@ -39,10 +39,10 @@ async def _steers(context: Context, dialog: Dialog, index: int, text: str) -> bo
     ask = dialog.step.asks[index]
     if not context.is_private or keyboard_of(ask, ()) is None:
         return False
-    if text == texts.BUTTON_BACK and index > 0:
+    if text == texts.say("button-back") and index > 0:
         await dialog.ask_again(index - 1)
         return True
-    if text == texts.BUTTON_SKIP and not ask.required:
+    if text == texts.say("button-skip") and not ask.required:
         await dialog.take(index, skipped(ask), context.user.id, context.user.full_name)
         return True
     return False
@@ -51,7 +51,7 @@ async def _steers(context: Context, dialog: Dialog, index: int, text: str) -> bo
 async def _take_text(context: Context, dialog: Dialog, index: int, text: str) -> None:
     ask = dialog.step.asks[index]
     if ask.is_file:
-        await context.say(texts.SEND_A_FILE.format(what=texts.file_kinds(ask.accept)))
+        await context.say(texts.send_a_file(ask.accept))
         return
     reply_to = None if context.is_private else context.message.message_id
     try:
@@ -74,7 +74,7 @@ async def _offer_matching(dialog: Dialog, index: int, text: str, reply_to: int |
     await dialog.post(
         Draft(
             "dialog_prompt",
-            render_html(texts.WHICH_OPTION),
+            render_html(texts.say("which-option")),
             item=f"q{index}",
             rows=rows,
             reply_to=reply_to,
@@ -88,7 +88,7 @@ async def text_edited(context: Context, text: str) -> None:
     """Somebody corrected what they had written: the answer that it was, or was meant to be."""
     message = context.message
     for reply in await replies.open_in_chat(context.tx, context.chat_id):
-        step = Step.model_validate(reply.step)
+        step = Step.of(reply.step)
         for number, ask in enumerate(step.asks):
             if reply.answers.get(ask.name, {}).get("message") == message.message_id:
                 await _correct(context, reply.id, number, text)
@@ -115,7 +115,7 @@ async def _correct(context: Context, reply_id: int, index: int, text: str) -> No
         await context.say(escape_value(str(error)))
         return
     await dialog.keep(ask.name, {**kept, "message": context.message.message_id})
-    await context.say(texts.ANSWER_CHANGED.format(value=escape_value(str(kept["shown"]))))
+    await context.say(texts.say("answer-changed", value=escape_value(str(kept["shown"]))))
     if dialog.next_ask is None:  # the closing buttons stand under all answers
         await endings.retire_all(context.tx, reply_id)
         await dialog.go_on(context.user.id, context.user.full_name)

@@ -6,7 +6,7 @@ from typing import cast
 
 from telegram import InaccessibleMessage
 
-from bot import commands, deciding, groups, overview, starting
+from bot import commands, deciding, groups, overview, preferences, starting
 from bot.context import Context
 from bot.dialogs import Dialog, how_it_ended, may_answer, open_dialog, was_handed_over
 from shared import endings, outbox, texts, transitions
@@ -22,7 +22,7 @@ async def tapped(context: Context) -> None:
     user = context.user
     tap = verify(context.query.data, user.id, context.key)
     if context.query.message is None:  # all our buttons are under messages of ours
-        context.toast(texts.OUTDATED, alert=True)
+        context.toast(texts.say("outdated"), alert=True)
     elif tap is None:
         await _refuse_unsigned(context)
     elif tap.pending_reply_id == 0:
@@ -39,15 +39,15 @@ async def _refuse_unsigned(context: Context) -> None:
     if prompt and prompt.pending_reply_id is not None:
         reply = await transitions.lock_reply(context.tx, prompt.pending_reply_id)
     foreign = reply is not None and reply.recipient_id not in (None, context.user.id)
-    context.toast(texts.NOT_YOURS if foreign else texts.OUTDATED, alert=True)
+    context.toast(texts.say("not-yours") if foreign else texts.say("outdated"), alert=True)
 
 
 async def _menu(context: Context, tap: Tap) -> None:
     await context.meet()
-    for menu in (groups, starting, overview, commands):
+    for menu in (groups, starting, overview, preferences, commands):
         if await menu.tapped(context, tap):
             return
-    context.toast(texts.OUTDATED)
+    context.toast(texts.say("outdated"))
 
 
 async def _of_step(context: Context, tap: Tap) -> None:
@@ -63,17 +63,17 @@ async def _refused(context: Context, dialog: Dialog, tap: Tap) -> bool:
     """Whether this person must not tap this just now; they are told why."""
     taken = dialog.reply.claimed_by is not None
     if was_handed_over(context, dialog):
-        context.toast(texts.HANDED_OVER, alert=True)
+        context.toast(texts.say("handed-over"), alert=True)
         await _touched(context, dialog.reply.id)
     elif dialog.reply.chat_id != context.chat_id:
-        context.toast(texts.NOT_YOURS, alert=True)
+        context.toast(texts.say("not-yours"), alert=True)
     elif tap.item == "c" and taken:
         return False  # an administrator may give back what somebody else has
     elif not await may_answer(context, dialog, context.user):
-        whose = texts.claimed_by(dialog.reply.claimed_by_name) if taken else texts.NOT_YOURS
+        whose = texts.claimed_by(dialog.reply.claimed_by_name) if taken else texts.say("not-yours")
         context.toast(whose, alert=True)
     elif dialog.step.claim and not taken and tap.item != "c":
-        context.toast(texts.CLAIM_FIRST, alert=True)
+        context.toast(texts.say("claim-first"), alert=True)
     else:
         return False
     return True
@@ -98,7 +98,7 @@ async def _by_item(context: Context, dialog: Dialog, tap: Tap) -> None:
     elif kind == "a" and index is not None:
         await _act(context, dialog, index)
     else:
-        context.toast(texts.OUTDATED)
+        context.toast(texts.say("outdated"))
 
 
 async def _over(context: Context, tap: Tap) -> None:
@@ -132,7 +132,7 @@ async def _gets_the_focus(context: Context, dialog: Dialog) -> bool:
     """Open the step's dialog, so that texts are answers to it; if another one is open, say so."""
     if await transitions.open_dialog(context.tx, dialog.reply.id, dialog.reply.chat_id):
         return True
-    context.toast(texts.BUSY_WITH_ANOTHER, alert=True)
+    context.toast(texts.say("busy-with-another"), alert=True)
     return False
 
 
@@ -151,7 +151,7 @@ async def _open(context: Context, dialog: Dialog) -> None:
 async def _review(context: Context, dialog: Dialog, option: str) -> None:
     """The buttons under the answers: Submit, Edit, and back from there."""
     if dialog.next_ask is not None:
-        context.toast(texts.ALREADY_HERE)
+        context.toast(texts.say("already-here"))
     elif option == "1" and not dialog.step.actions:
         await _accepted(context, dialog)
         await dialog.finish(None, context.user.id, context.user.full_name)
@@ -164,7 +164,7 @@ async def _review(context: Context, dialog: Dialog, option: str) -> None:
 async def _edit(context: Context, dialog: Dialog, index: int) -> None:
     """One answer is to be given anew; the others stay."""
     if dialog.next_ask is not None or index >= len(dialog.step.asks):
-        context.toast(texts.ALREADY_HERE)
+        context.toast(texts.say("already-here"))
     elif await _gets_the_focus(context, dialog):
         await _accepted(context, dialog)
         await dialog.ask_again(index)
@@ -181,7 +181,7 @@ async def _show(context: Context, dialog: Dialog, rows: Rows) -> bool:
 
 async def _choose(context: Context, dialog: Dialog, index: int, option: str) -> None:
     if index != dialog.next_ask:
-        context.toast(texts.ALREADY_HERE)
+        context.toast(texts.say("already-here"))
         return
     way, number = option[:1], option[1:]
     if option == "n":
@@ -203,13 +203,13 @@ async def _turn(context: Context, dialog: Dialog, index: int, way: str, number: 
     if way == "m":
         year, month = divmod(number, 100)
         if not (1 <= year <= 9999 and 1 <= month <= 12):
-            context.toast(texts.OUTDATED)
+            context.toast(texts.say("outdated"))
             return
         view = View(month=date(year, month, 1))
     elif way == "t":
         options = options_of(ask)
         if number >= len(options):
-            context.toast(texts.OUTDATED)
+            context.toast(texts.say("outdated"))
             return
         partial = dialog.answers.get(ask.name, {})
         chosen, value = list(partial.get("chosen", [])), options[number].value
@@ -228,7 +228,7 @@ async def _answer(context: Context, dialog: Dialog, index: int, option: str) -> 
         context.toast(str(error), alert=True)
         return
     if kept is None:
-        context.toast(texts.OUTDATED)
+        context.toast(texts.say("outdated"))
     elif await _gets_the_focus(context, dialog):
         await _accepted(context, dialog)
         await dialog.take(index, kept, context.user.id, context.user.full_name)
@@ -258,11 +258,11 @@ def _tapped_answer(dialog: Dialog, index: int, option: str) -> Json | None:
 
 async def _act(context: Context, dialog: Dialog, index: int) -> None:
     if index >= len(dialog.step.actions):
-        context.toast(texts.OUTDATED)
+        context.toast(texts.say("outdated"))
         return
     action = dialog.step.actions[index]
     if dialog.next_ask is not None and not action.without_form:
-        context.toast(texts.QUESTIONS_FIRST, alert=True)
+        context.toast(texts.say("questions-first"), alert=True)
         return
     if dialog.step.votes:
         await deciding.vote(context, dialog, index)

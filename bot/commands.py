@@ -1,12 +1,13 @@
 """The commands, and the menus that they open."""
 
 import asyncio
+from dataclasses import replace
 
 import structlog
 from telegram import BotCommand, MessageEntity
 from telegram.error import TelegramError
 
-from bot import deciding, dialogs, groups, overview, starting
+from bot import deciding, dialogs, groups, overview, preferences, starting
 from bot.context import Context
 from shared import outbox, replies, texts
 from shared.models import PendingReply
@@ -17,17 +18,9 @@ from shared.steps.model import Step
 
 log = structlog.get_logger(__name__)
 
-COMMANDS = {
-    "start": "what I do",
-    "new": "what you may start",
-    "groups": "your groups, and what can be started for them",
-    "tasks": "what waits for you",
-    "status": "where your processes stand",
-    "history": "what you have answered",
-    "cancel": "leave or end what waits for you",
-    "assign": "in a group, as a reply to a step: who is to do it",
-    "help": "what I do and how",
-}
+COMMANDS = ("start", "new", "groups", "tasks", "status", "history", "cancel", "assign", "settings", "help")
+"""As Telegram shows them, with the words of the catalogue's ``command-NAME``."""
+
 PERSONAL = frozenset({"tasks", "status", "history", "new", "cancel"})
 """What is told nobody else: in a group they are sent to their private chat."""
 
@@ -41,7 +34,7 @@ def registration(services: Services) -> Part:
         failures = 0
         while not stopping.is_set():
             try:
-                await services.bot.set_my_commands([BotCommand(*each) for each in COMMANDS.items()])
+                await _register(services)
             except TelegramError as error:
                 failures += 1
                 log.warning("cannot register the commands", error=error.message)
@@ -53,6 +46,15 @@ def registration(services: Services) -> Part:
                 await stopping.wait()
 
     return run
+
+
+async def _register(services: Services) -> None:
+    """The commands in every language; who has none of ours gets the default one's."""
+    for language in (None, *texts.LANGUAGES):
+        voice = texts.default_voice()
+        with texts.speaking(replace(voice, language=language or voice.language)):
+            told = [BotCommand(name, texts.say(f"command-{name}")) for name in COMMANDS]
+        await services.bot.set_my_commands(told, language_code=language)
 
 
 async def command_of(context: Context) -> str | None:
@@ -90,13 +92,14 @@ async def run(context: Context, command: str) -> None:
         "history": overview.history,
         "cancel": _cancel,
         "assign": deciding.assign,
+        "settings": _settings,
     }.get(command)
     if command in PERSONAL and not context.is_private:
-        await context.say(texts.GROUPS_IN_PRIVATE)
+        await context.say(texts.say("groups-in-private"))
     elif handler is not None:
         await handler(context)
     elif context.is_private:
-        await context.say(texts.UNKNOWN_COMMAND)
+        await context.say(texts.say("unknown-command"))
 
 
 async def _start(context: Context) -> None:
@@ -108,12 +111,17 @@ async def _start(context: Context) -> None:
     await outbox.reachable_again(context.tx, context.chat_id)
 
 
+async def _settings(context: Context) -> None:
+    await context.meet()
+    await preferences.command(context, (context.message.text or "").partition(" ")[2])
+
+
 async def _help(context: Context) -> None:
-    await context.say(texts.HELP)
+    await context.say(texts.say("help"))
 
 
 def _step(reply: PendingReply) -> Step:
-    return Step.model_validate(reply.step)
+    return Step.of(reply.step)
 
 
 async def _cancel(context: Context) -> None:
@@ -122,10 +130,12 @@ async def _cancel(context: Context) -> None:
         step = _step(reply)
         title = overview.title_of(step)
         if reply.dialog_open and reply.answers:
-            rows.append([context.button(texts.BUTTON_LEAVE.format(title=title), "cl", reply.id)])
+            rows.append([context.button(texts.say("button-leave", title=title), "cl", reply.id)])
         if step.cancellable:
-            rows.append([context.button(texts.BUTTON_CANCEL_STEP.format(title=title), "cw", reply.id)])
-    await context.say(texts.CANCEL_WHICH if rows else texts.CANCEL_NOTHING, rows[: 2 * SHOWN_TASKS])
+            rows.append([context.button(texts.say("button-cancel-step", title=title), "cw", reply.id)])
+    await context.say(
+        texts.say("cancel-which") if rows else texts.say("cancel-nothing"), rows[: 2 * SHOWN_TASKS]
+    )
 
 
 async def tapped(context: Context, tap: Tap) -> bool:
@@ -135,7 +145,7 @@ async def tapped(context: Context, tap: Tap) -> bool:
         return False
     dialog = await dialogs.open_dialog(context, int(tap.option))
     if dialog is None or not await dialogs.may_answer(context, dialog, context.user):
-        context.toast(texts.OUTDATED)
+        context.toast(texts.say("outdated"))
         return True
     context.toast()
     await handler(context, dialog)
@@ -153,8 +163,8 @@ async def _leave(context: Context, dialog: dialogs.Dialog) -> None:
 async def _sure(context: Context, dialog: dialogs.Dialog) -> None:
     rows = [
         [
-            context.button(texts.BUTTON_CANCEL_YES, "cy", dialog.reply.id),
-            context.button(texts.BUTTON_CANCEL_NO, "cn", dialog.reply.id),
+            context.button(texts.say("button-cancel-yes"), "cy", dialog.reply.id),
+            context.button(texts.say("button-cancel-no"), "cn", dialog.reply.id),
         ]
     ]
     await context.menu(texts.cancel_sure(overview.title_of(dialog.step)), rows)
@@ -167,9 +177,9 @@ async def _cancelled(context: Context, dialog: dialogs.Dialog) -> None:
     outcome = {"kind": "cancel_instance", "reason": f"cancelled by tg_user_{context.user.id} in Telegram"}
     if step.on_cancel:
         outcome = {"kind": "bpmn_error", "code": step.on_cancel, "message": outcome["reason"]}
-    await dialog.end(outcome, texts.CANCEL_DONE, context.user.id, context.user.full_name)
-    await context.menu(texts.CANCEL_DONE)
+    await dialog.end(outcome, texts.say("cancel-done"), context.user.id, context.user.full_name)
+    await context.menu(texts.say("cancel-done"))
 
 
 async def _kept(context: Context, dialog: dialogs.Dialog) -> None:
-    await context.menu(texts.CANCEL_KEPT)
+    await context.menu(texts.say("cancel-kept"))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from bot.starting import business_key_of, started_by
-from shared import outbox, starts, texts, transitions
+from shared import outbox, people, starts, texts, transitions
 from shared.engine.errors import (
     FAULTS_BEFORE_GIVING_UP,
     EngineFault,
@@ -94,7 +94,8 @@ class Completer:
                 await starts.ended(tx, known.id if known else 0)
         async with self._services.db.begin() as tx:
             made = await starts.request(tx, process, key, variables, by)
-            words = texts.STARTING if made else texts.RUNS_ALREADY.format(key=escape_value(key))
+            async with people.speaking_to(tx, reply.chat_id):
+                words = texts.say("starting") if made else texts.say("runs-already", key=escape_value(key))
             draft = Draft("notice", render_html(words))
             await outbox.post(tx, reply.chat_id, [draft], priority=outbox.REPLY)
             await transitions.completed(tx, reply, "completed" if made else "failed")
@@ -138,7 +139,8 @@ class Completer:
         log.info("withdrawn before its answer arrived", reply=reply.id)
         async with self._services.db.begin() as tx:
             if await transitions.withdrawn(tx, reply.id, answered=True) and reply.answered_by is not None:
-                draft = Draft("notice", render_html(texts.TOO_LATE))
+                async with people.speaking_to(tx, reply.chat_id):
+                    draft = Draft("notice", render_html(texts.say("too-late")))
                 await outbox.post(tx, reply.chat_id, [draft], priority=outbox.REPLY)
 
     async def _is_strange(self, reply: PendingReply) -> bool:
@@ -199,7 +201,8 @@ class Completer:
         """Once per answer: it is saved, although the engine does not know it yet."""
         if reply.answered_by is None:
             return
-        draft = Draft("notice", render_html(texts.SAVED_ENGINE_AWAY))
         async with self._services.db.begin() as tx:
+            async with people.speaking_to(tx, reply.chat_id):
+                draft = Draft("notice", render_html(texts.say("saved-engine-away")))
             key = f"saved:{reply.id}:{reply.answered_at}"
             await outbox.post(tx, reply.chat_id, [draft], dedupe=key, priority=outbox.REPLY)

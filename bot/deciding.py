@@ -29,7 +29,7 @@ async def give_back(context: Context, dialog: Dialog) -> None:
     """Give it back: whoever has it, or an administrator of the group."""
     owner = dialog.reply.claimed_by
     if owner is None:
-        context.toast(texts.OUTDATED)
+        context.toast(texts.say("outdated"))
     elif owner == context.user.id or await is_admin(context, dialog.reply.chat_id, context.user):
         context.toast()
         await _shown_as_of(context, dialog, None)
@@ -68,11 +68,11 @@ async def assign(context: Context) -> None:
         prompt = await outbox.by_message(context.tx, context.chat_id, replied.message_id)
     dialog = await _claimable(context, prompt)
     if dialog is None:
-        await context.say(texts.ASSIGN_HOW)
+        await context.say(texts.say("assign-how"))
     elif not await is_admin(context, context.chat_id, context.user):
-        await context.say(texts.ASSIGN_ADMINS)
+        await context.say(texts.say("assign-admins"))
     elif (person := await _named(context)) is None:
-        await context.say(texts.ASSIGN_WHOM)
+        await context.say(texts.say("assign-whom"))
     else:
         await _shown_as_of(context, dialog, person)
 
@@ -102,7 +102,7 @@ async def vote(context: Context, dialog: Dialog, index: int) -> None:
     votes = {**dialog.reply.votes, str(user.id): {"action": action.name, "name": user.full_name}}
     await transitions.keep_votes(context.tx, dialog.reply.id, votes)
     dialog.reply.votes = votes
-    context.toast(texts.voted(action.caption))
+    context.toast(texts.say("your-vote", caption=action.caption))
     agreeing = [str(each["name"]) for each in votes.values() if each["action"] == action.name]
     if len(agreeing) >= await _needed(context, dialog):
         await dialog.finish(action.name, user.id, conversation.shortened(", ".join(agreeing), NAMES_SHOWN))

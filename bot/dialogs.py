@@ -37,7 +37,7 @@ class Dialog:
     @cached_property
     def step(self) -> Step:
         """What the author described."""
-        return Step.model_validate(self.reply.step)
+        return Step.of(self.reply.step)
 
     @property
     def answers(self) -> Json:
@@ -108,7 +108,7 @@ class Dialog:
         """End the step with an action, or without one; False if somebody was faster."""
         outcome = conversation.outcome(self.step, self.answers, action, self.reply.votes)
         caption = next((known.caption for known in self.step.actions if known.name == action), "")
-        return await self.end(outcome, caption or texts.DONE, by, by_name)
+        return await self.end(outcome, caption or texts.say("done"), by, by_name)
 
     async def end(self, outcome: Json, caption: str, by: int, by_name: str) -> bool:
         """End the step with what the engine is to be told; its buttons go and the decision is shown."""
@@ -148,9 +148,14 @@ class Dialog:
         """Close the form but not the step: the answers so far are kept, another form may be opened."""
         await endings.retire_all(self.tx, self.reply.id)
         await transitions.close_dialog(self.tx, self.reply.id)
-        rich = render_html(texts.LEFT.format(title=escape_value(self.step.title)))
+        rich = render_html(texts.say("left", title=escape_value(self.step.title)))
         await self.post(
-            Draft("dialog_prompt", rich, item="actions", rows=(((texts.BUTTON_ANSWER, self.sign("d", "")),),))
+            Draft(
+                "dialog_prompt",
+                rich,
+                item="actions",
+                rows=(((texts.say("button-answer"), self.sign("d", "")),),),
+            )
         )
 
 
@@ -170,12 +175,12 @@ def was_handed_over(context: Context, dialog: Dialog) -> bool:
 def how_it_ended(reply: PendingReply | None) -> str:
     """What whoever comes too late for a step is told."""
     if reply is None:
-        return texts.OUTDATED
+        return texts.say("outdated")
     if reply.state == "withdrawn":
-        return texts.WITHDRAWN
+        return texts.say("withdrawn")
     if reply.answered_by is not None:
-        return texts.taken(reply.answered_by_name, replies.utc(reply.answered_at))
-    return texts.TIME_IS_UP if transitions.has_expired(reply) else texts.OUTDATED
+        return texts.taken(reply.answered_by_name, reply.answered_at)
+    return texts.say("time-is-up") if transitions.has_expired(reply) else texts.say("outdated")
 
 
 async def has_expired(context: Context) -> bool:

@@ -1,7 +1,7 @@
 """Hands stored updates to their handlers: parsing inside a try, handling and the mark in one transaction."""
 
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import structlog
 from telegram import Chat, Message, Update
@@ -10,7 +10,7 @@ from telegram.error import TelegramError
 from bot import answers, buttons, commands, dialogs, groups, uploads
 from bot.context import Context
 from bot.reading import read
-from shared import inbox, models, texts
+from shared import inbox, models, people, texts
 from shared.db import DatabaseUnavailable
 from shared.errors import WorldError
 from shared.queues import Loop, LostClaim, settle
@@ -51,9 +51,22 @@ class Dispatcher:
     async def _in_transaction(self, row: models.Update, update: Update, handler: Handler) -> Context:
         async with self._services.db.begin() as tx:
             context = Context(tx, self._services, update)
-            await handler(context)
+            async with _speaking(context):
+                await handler(context)
             await settle(tx, row, state="handled")
         return context
+
+
+@contextlib.asynccontextmanager
+async def _speaking(context: Context) -> AsyncIterator[None]:
+    """Speak to the chat of an update as it wishes."""
+    chat, user = context.update.effective_chat, context.update.effective_user
+    if chat is None:
+        yield
+        return
+    code = user.language_code if user is not None and chat.id > 0 else None
+    async with people.speaking_to(context.tx, chat.id, language_code=code):
+        yield
 
 
 async def route(context: Context) -> None:
@@ -88,7 +101,7 @@ async def _message(context: Context, message: Message) -> None:
     elif await answers.shared(context):
         return
     elif context.is_private and _is_said_by_a_person(message):
-        await context.say(texts.SEND_SOMETHING_ELSE)
+        await context.say(texts.say("send-something-else"))
 
 
 async def _edited(context: Context, message: Message) -> None:
@@ -106,7 +119,7 @@ async def _answer(context: Context, message: Message) -> None:
         else:
             await uploads.received(context)
     except dialogs.WhichQuestion:
-        await context.say(texts.WHICH_QUESTION)
+        await context.say(texts.say("which-question"))
 
 
 def _is_said_by_a_person(message: Message) -> bool:
@@ -118,6 +131,6 @@ def _is_said_by_a_person(message: Message) -> bool:
 
 async def _apologise(context: Context) -> None:
     if context.update.callback_query is not None:
-        context.toast(texts.TRY_AGAIN, alert=True)
+        context.toast(texts.say("try-again"), alert=True)
     elif context.update.message is not None and context.is_private:
-        await context.say(texts.TRY_AGAIN)
+        await context.say(texts.say("try-again"))

@@ -58,7 +58,7 @@ async def command(context: Context) -> None:
     """/groups: the groups where this person is an administrator."""
     if not context.is_private:
         anonymous = context.user.id == ANONYMOUS_ADMIN
-        await context.say(texts.ANONYMOUS_ADMIN if anonymous else texts.GROUPS_IN_PRIVATE)
+        await context.say(texts.say("anonymous-admin") if anonymous else texts.say("groups-in-private"))
         return
     known = await people.groups(context.tx)
     gate = asyncio.Semaphore(ASKED_AT_ONCE)
@@ -73,13 +73,13 @@ async def command(context: Context) -> None:
         for group, is_mine in zip(known, flags, strict=True)
         if is_mine
     ]
-    await context.say(texts.GROUPS if rows else texts.NO_GROUPS, rows)
-    await context.say(texts.OR_PICK_A_GROUP, keyboard=_pick_keyboard())
+    await context.say(texts.say("groups") if rows else texts.say("no-groups"), rows)
+    await context.say(texts.say("or-pick-a-group"), keyboard=_pick_keyboard())
 
 
 def _pick_keyboard() -> models.Json:
     request = KeyboardButtonRequestChat(1, chat_is_channel=False, bot_is_member=True)
-    button = KeyboardButton(texts.BUTTON_PICK_GROUP, request_chat=request)
+    button = KeyboardButton(texts.say("button-pick-group"), request_chat=request)
     return ReplyKeyboardMarkup([[button]], resize_keyboard=True, one_time_keyboard=True).to_dict()
 
 
@@ -88,11 +88,11 @@ async def picked(context: Context, chat_id: int) -> None:
     try:
         chat = await context.services.bot.get_chat(chat_id, read_timeout=ASK_TIMEOUT_S)
     except (BadRequest, Forbidden):
-        await context.say(texts.NOT_A_MEMBER)
+        await context.say(texts.say("not-a-member"))
         return
     await people.remember_group(context.tx, chat.id, chat.type, chat.title or "", is_member=True)
     if not await _is_admin(context, chat_id):
-        await context.say(texts.NOT_AN_ADMIN)
+        await context.say(texts.say("not-an-admin"))
         return
     await context.say(_heading(chat), _menu_rows(context, chat_id))
 
@@ -110,7 +110,7 @@ def _heading(chat: models.Chat | ChatFullInfo) -> str:
 
 
 def _menu_rows(context: Context, chat_id: int) -> list[list[Button]]:
-    return [[context.button(texts.BUTTON_SETTINGS, "gm", chat_id)]]
+    return [[context.button(texts.say("button-settings"), "gm", chat_id)]]
 
 
 async def tapped(context: Context, tap: Tap) -> bool:
@@ -127,7 +127,7 @@ async def tapped(context: Context, tap: Tap) -> bool:
         return False
     group = await people.group(context.tx, int(tap.option))
     if group is None or not await _is_admin(context, group.chat_id):
-        context.toast(texts.NOT_AN_ADMIN, alert=True)
+        context.toast(texts.say("not-an-admin"), alert=True)
         return True
     context.toast()
     await handler(context, group)
@@ -140,8 +140,8 @@ async def _menu(context: Context, group: models.Chat) -> None:
 
 async def _settings(context: Context, group: models.Chat) -> None:
     rows = [
-        [context.button(texts.BUTTON_IMPORT, "gi", group.chat_id)],
-        [context.button(texts.BUTTON_BACK, "gs", group.chat_id)],
+        [context.button(texts.say("button-import"), "gi", group.chat_id)],
+        [context.button(texts.say("button-back"), "gs", group.chat_id)],
     ]
     await context.menu(_heading(group), rows)
 
@@ -149,15 +149,15 @@ async def _settings(context: Context, group: models.Chat) -> None:
 async def _confirm(context: Context, group: models.Chat) -> None:
     rows = [
         [
-            context.button(texts.BUTTON_START, "gy", group.chat_id),
-            context.button(texts.BUTTON_CANCEL, "gn", group.chat_id),
+            context.button(texts.say("button-start"), "gy", group.chat_id),
+            context.button(texts.say("button-cancel"), "gn", group.chat_id),
         ]
     ]
     await context.menu(texts.confirm_import(group.title), rows)
 
 
 async def _cancelled(context: Context, group: models.Chat) -> None:
-    await context.menu(texts.START_CANCELLED)
+    await context.menu(texts.say("start-cancelled"))
 
 
 async def _start(context: Context, group: models.Chat) -> None:
@@ -171,14 +171,14 @@ async def _start(context: Context, group: models.Chat) -> None:
     }
     for _ in range(2):
         if await starts.request(context.tx, PROCESS, business_key, variables, user_id):
-            await context.menu(texts.STARTING)
+            await context.menu(texts.say("starting"))
             return
         known = await starts.running(context.tx, PROCESS, business_key)
         if known is None or known.state != "started" or await _runs(context, business_key):
             break
         await starts.ended(context.tx, known.id)
-    rows = [[context.button(texts.BUTTON_GO_ON, "go", group.chat_id)]]
-    await context.menu(texts.ALREADY_RUNNING, rows)
+    rows = [[context.button(texts.say("button-go-on"), "go", group.chat_id)]]
+    await context.menu(texts.say("already-running"), rows)
 
 
 async def _runs(context: Context, business_key: str) -> bool:
@@ -195,7 +195,7 @@ async def _go_on(context: Context, group: models.Chat) -> None:
     business_key = f"import_{group.chat_id}_{context.user.id}"
     waiting = await replies.open_in_chat(context.tx, context.chat_id)
     mine = [reply for reply in waiting if reply.business_key == business_key]
-    await context.menu(texts.HERE_IT_IS if mine else texts.NOTHING_WAITS_THERE)
+    await context.menu(texts.say("here-it-is") if mine else texts.say("nothing-waits-there"))
     for reply in mine:
         dialog = await dialogs.open_dialog(context, reply.id)
         if dialog is not None:

@@ -25,7 +25,7 @@ def title_of(step: Step) -> str:
 
 
 def _title(reply: PendingReply) -> str:
-    return title_of(Step.model_validate(reply.step))
+    return title_of(Step.of(reply.step))
 
 
 async def tasks(context: Context) -> None:
@@ -37,13 +37,12 @@ async def tasks(context: Context) -> None:
 async def _tasks_page(context: Context, page: int) -> tuple[str, Sequence[Sequence[Button]]]:
     waiting, count = await replies.waiting_for(context.tx, context.user.id, page * PAGE, PAGE)
     if not waiting:
-        return texts.NO_TASKS, ()
+        return texts.say("no-tasks"), ()
     lines = [
-        texts.task_line(_title(reply), reply.process_definition_key, replies.utc_day(reply.created_at))
-        for reply in waiting
+        texts.task_line(_title(reply), reply.process_definition_key, reply.created_at) for reply in waiting
     ]
     rows = [
-        [context.button(texts.BUTTON_SHOW.format(title=_title(reply)), "ts", reply.id)] for reply in waiting
+        [context.button(texts.say("button-show", title=_title(reply)), "ts", reply.id)] for reply in waiting
     ]
     turn = []
     if page > 0:
@@ -57,22 +56,19 @@ async def _tasks_page(context: Context, page: int) -> tuple[str, Sequence[Sequen
 async def history(context: Context) -> None:
     """`/history`: what the person answered, newest first."""
     found = await replies.answered_by(context.tx, context.user.id, SHOWN)
-    lines = [
-        texts.history_line(replies.utc_day(reply.answered_at), _title(reply), _answer_of(reply))
-        for reply in found
-    ]
-    await context.say("<br/>".join([texts.HISTORY, *lines]) if lines else texts.NO_HISTORY)
+    lines = [texts.history_line(reply.answered_at, _title(reply), _answer_of(reply)) for reply in found]
+    await context.say("<br/>".join([texts.say("history"), *lines]) if lines else texts.say("no-history"))
 
 
 def _answer_of(reply: PendingReply) -> str:
     """What a person answered, in a few words."""
-    step, outcome = Step.model_validate(reply.step), reply.outcome or {}
+    step, outcome = Step.of(reply.step), reply.outcome or {}
     if outcome.get("kind") != "complete":
-        return texts.CANCEL_DONE
+        return texts.say("cancel-done")
     chosen = (outcome["variables"].get("action") or {}).get("value")
     captions = [action.caption for action in step.actions if action.name == chosen]
     told = [str(answer["shown"]) for answer in reply.answers.values() if "value" in answer]
-    return shortened(", ".join([*told, *captions]) or texts.DONE, 100)
+    return shortened(", ".join([*told, *captions]) or texts.say("done"), 100)
 
 
 async def status(context: Context) -> None:
@@ -88,7 +84,7 @@ async def status(context: Context) -> None:
         for reply, instance in zip(newest, running, strict=True)
         if instance is not None
     ]
-    await context.say(texts.STATUS if rows else texts.NO_STATUS, rows)
+    await context.say(texts.say("status") if rows else texts.say("no-status"), rows)
 
 
 def _caption(reply: PendingReply) -> str:
@@ -106,7 +102,7 @@ async def tapped(context: Context, tap: Tap) -> bool:
         return False
     reply = await transitions.lock_reply(context.tx, int(tap.option))
     if reply is None:
-        context.toast(texts.OUTDATED)
+        context.toast(texts.say("outdated"))
         return True
     context.toast()
     await _show_place(context, reply)
@@ -121,7 +117,7 @@ async def _show_place(context: Context, reply: PendingReply) -> None:
         activities = await engine.history_activities(reply.process_instance_id) if places else []
         xml = await engine.definition_xml(reply.process_definition_id)
     if not places:
-        await context.say(texts.NO_STATUS)
+        await context.say(texts.say("no-status"))
         return
     done = {each.activity_id for each in activities if each.ended_at is not None} - set(places)
     picture = await asyncio.to_thread(draw, xml, here=places, done=done)

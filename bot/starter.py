@@ -51,7 +51,8 @@ class Starter:
         log.info("started", process=row.definition_key, instance=instance_id)
 
     async def _tell(self, tx: Tx, row: ProcessStart, reason: str) -> None:
-        draft = Draft("notice", render_html(texts.CANNOT_START))
+        async with people.speaking_to(tx, row.requested_by):
+            draft = Draft("notice", render_html(texts.say("cannot-start")))
         await outbox.post(tx, row.requested_by, [draft], priority=outbox.REPLY)
 
 

@@ -30,7 +30,7 @@ async def command(context: Context) -> None:
     await context.meet(wants_engine_user=True)
     found = await _startable(context)
     rows = [[context.button(_caption(each), "sd", _short(each.key))] for each in found]
-    await context.say(texts.STARTABLE if rows else texts.NOTHING_STARTABLE, rows)
+    await context.say(texts.say("startable") if rows else texts.say("nothing-startable"), rows)
 
 
 async def tapped(context: Context, tap: Tap) -> bool:
@@ -39,7 +39,7 @@ async def tapped(context: Context, tap: Tap) -> bool:
         return False
     chosen = next((each for each in await _startable(context) if _short(each.key) == tap.option), None)
     if chosen is None:
-        context.toast(texts.OUTDATED, alert=True)
+        context.toast(texts.say("outdated"), alert=True)
         return True
     context.toast()
     try:
@@ -47,7 +47,7 @@ async def tapped(context: Context, tap: Tap) -> bool:
     except AuthorError as error:
         reason = str(error)  # says all
         log.error("a start form cannot be shown", process=chosen.key, reason=reason)  # noqa: TRY400
-        await context.say(texts.CANNOT_START)
+        await context.say(texts.say("cannot-start"))
     return True
 
 
@@ -77,7 +77,7 @@ async def _begin(context: Context, definition: DeployedDefinition) -> None:
         made = await starts.request(
             context.tx, definition.key, own, started_by(context.user.id), context.user.id
         )
-        await context.say(texts.STARTING if made else texts.ALREADY_HERE)
+        await context.say(texts.say("starting") if made else texts.say("already-here"))
         return
     new = transitions.NewReply(
         external_task_id=own,
@@ -99,7 +99,7 @@ async def _begin(context: Context, definition: DeployedDefinition) -> None:
         return
     has_dialog = await transitions.open_dialog(context.tx, reply.id, context.chat_id)
     sign = conversation.signer(reply.id, context.user.id, context.key)
-    drafts = conversation.opening(step, sign, dialog_open=has_dialog)
+    drafts = conversation.opening(step.spoken(), sign, dialog_open=has_dialog)
     await outbox.post(context.tx, context.chat_id, drafts, pending_reply_id=reply.id, priority=outbox.REPLY)
 
 

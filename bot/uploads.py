@@ -9,7 +9,7 @@ from telegram.constants import ChatAction
 from bot import dialogs
 from bot.context import Context
 from bot.dialogs import Dialog
-from shared import outbox, replies, texts, transitions, uploads
+from shared import outbox, people, replies, texts, transitions, uploads
 from shared.db import Tx
 from shared.engine.values import to_engine
 from shared.errors import ConfigurationError, WorldError
@@ -38,24 +38,24 @@ async def received(context: Context) -> None:
     dialog, index = await _target(context)
     if dialog is None or index is None:
         if await dialogs.has_expired(context):
-            await context.say(texts.TIME_IS_UP)
+            await context.say(texts.say("time-is-up"))
         elif context.is_private:
-            await context.say(texts.FILE_NOT_EXPECTED)
+            await context.say(texts.say("file-not-expected"))
         return
     if context.message.sender_chat is not None:
-        await context.say(texts.ANONYMOUS_ADMIN)
+        await context.say(texts.say("anonymous-admin"))
         return
     if not await dialogs.may_answer(context, dialog, context.user):
         if dialogs.was_handed_over(context, dialog):
-            await context.say(texts.HANDED_OVER)
+            await context.say(texts.say("handed-over"))
         return
     ask = dialog.step.asks[index]
     if index != dialog.next_ask:
-        await context.say(texts.ALREADY_HERE)
+        await context.say(texts.say("already-here"))
     elif not ask.is_file:
-        await context.say(texts.FILE_NOT_EXPECTED)
+        await context.say(texts.say("file-not-expected"))
     elif context.message.document is None:
-        await context.say(texts.SEND_AS_DOCUMENT.format(what=texts.file_kinds(ask.accept)))
+        await context.say(texts.send_as_document(ask.accept))
     else:
         await _accept(context, dialog, ask)
 
@@ -68,7 +68,7 @@ async def _target(context: Context) -> tuple[Dialog | None, int | None]:
     waiting = [
         reply
         for reply in await replies.open_in_chat(context.tx, context.chat_id)
-        if any(ask.is_file for ask in Step.model_validate(reply.step).asks)
+        if any(ask.is_file for ask in Step.of(reply.step).asks)
     ]
     if len(waiting) != 1:
         return None, None
@@ -88,7 +88,7 @@ async def _accept(context: Context, dialog: Dialog, ask: Ask) -> None:
         await context.say(texts.file_refused(refused.reason, ask.accept, limit))
         return
     if await uploads.waiting_for(context.tx, dialog.reply.id, ask.name):
-        await context.say(texts.ONE_IS_ON_ITS_WAY)
+        await context.say(texts.say("one-is-on-its-way"))
         return
     await uploads.accept(
         context.tx,
@@ -125,6 +125,11 @@ class Uploader:
         """Bring one file into the bucket and its step forward; a crash at any line begins again from here."""
         async with self._services.db.begin() as tx:
             reply = await transitions.lock_reply(tx, upload.pending_reply_id)
+            voice = (await people.voices(tx, [upload.chat_id]))[upload.chat_id]
+        with texts.speaking(voice):
+            await self._handle(upload, reply)
+
+    async def _handle(self, upload: Upload, reply: PendingReply | None) -> None:
         ask = _ask(reply, upload)
         if reply is None or ask is None:
             await self._abandon(upload, reply)
@@ -138,9 +143,9 @@ class Uploader:
             await self._refuse(upload, texts.file_refused("too_large", ask.accept, limit))
         except FileGone as error:
             log.warning("a file is gone", reason=str(error))
-            await self._refuse(upload, texts.FILE_GONE)
+            await self._refuse(upload, texts.say("file-gone"))
         except (WorldError, ConfigurationError):
-            await self._say_once(upload, texts.STORAGE_AWAY)
+            await self._say_once(upload, texts.say("storage-away"))
             raise
         else:
             await self._keep(upload, ask, stored, mime_type)
@@ -212,7 +217,8 @@ class Uploader:
             await _say(tx, upload, sentence, dedupe=f"upload:{upload.id}:away")
 
     async def _lost(self, tx: Tx, upload: Upload, reason: str) -> None:
-        await _say(tx, upload, texts.FILE_LOST)
+        async with people.speaking_to(tx, upload.chat_id):
+            await _say(tx, upload, texts.say("file-lost"))
 
 
 async def _say(tx: Tx, upload: Upload, sentence: str, *, dedupe: str | None = None) -> None:
@@ -225,12 +231,12 @@ def _why_too_late(reply: PendingReply | None, upload: Upload) -> str | None:
     if reply is None:
         return None
     if transitions.has_expired(reply):
-        return texts.TIME_IS_UP
-    return texts.HANDED_OVER if _was_handed_over(reply, upload) else None
+        return texts.say("time-is-up")
+    return texts.say("handed-over") if _was_handed_over(reply, upload) else None
 
 
 def _was_handed_over(reply: PendingReply, upload: Upload) -> bool:
-    return Step.model_validate(reply.step).escalated_from == upload.chat_id
+    return Step.of(reply.step).escalated_from == upload.chat_id
 
 
 def _ask(reply: PendingReply | None, upload: Upload) -> Ask | None:
@@ -239,7 +245,7 @@ def _ask(reply: PendingReply | None, upload: Upload) -> Ask | None:
         return None
     if _was_handed_over(reply, upload):
         return None
-    asks = Step.model_validate(reply.step).asks
+    asks = Step.of(reply.step).asks
     return next((ask for ask in asks if ask.name == upload.variable), None)
 
 

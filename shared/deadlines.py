@@ -12,12 +12,12 @@ import structlog
 from sqlalchemy import BigInteger, Table, Text, delete, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
-from shared import endings, outbox, places, texts, transitions
+from shared import endings, outbox, people, places, texts, transitions
 from shared.db import Tx, given
 from shared.markup import render_html
 from shared.models import Deadline, Json, PendingReply, Prompt
 from shared.queues import Queue, remove, settle
-from shared.quiet import quiet_until
+from shared.quiet import quiet_until, read_hours
 from shared.settings import Settings
 from shared.signing import derive_key
 from shared.steps import conversation
@@ -82,21 +82,23 @@ async def come(tx: Tx, settings: Settings, deadline: Deadline) -> None:
     reply = await transitions.lock_reply(tx, deadline.pending_reply_id)
     if reply is None or reply.state not in transitions.OPEN:
         await remove(tx, deadline)
-    elif deadline.kind == "remind":
-        await _remind(tx, settings, deadline, reply)
-    elif deadline.kind == "escalate":
+        return
+    async with people.speaking_to(tx, reply.chat_id):
+        if deadline.kind == "remind":
+            await _remind(tx, settings, deadline, reply)
+            return
         await remove(tx, deadline)
-        await _hand_over(tx, settings, reply)
-    else:
-        await remove(tx, deadline)
-        await _expire(tx, reply)
+        if deadline.kind == "escalate":
+            await _hand_over(tx, settings, reply)
+        else:
+            await _expire(tx, reply)
 
 
 async def _expire(tx: Tx, reply: PendingReply) -> None:
-    step = Step.model_validate(reply.step)
+    step = Step.of(reply.step)
     reason = f"nobody answered within {timedelta(seconds=step.expires_after_s or 0)}"
     if step.on_expire and await transitions.expire(tx, reply.id, step.on_expire, reason):
-        await _close(tx, reply, step, texts.TIME_IS_UP_NOTE)
+        await _close(tx, reply, step, texts.say("time-is-up-note"))
 
 
 async def _close(tx: Tx, reply: PendingReply, step: Step, note: str) -> None:
@@ -122,7 +124,7 @@ def _reminds(prompt: Prompt) -> bool:
 async def _remind(tx: Tx, settings: Settings, deadline: Deadline, reply: PendingReply) -> None:
     gap = timedelta(seconds=deadline.every_s * 2**deadline.done)
     now = (await tx.execute(select(func.now()))).scalar_one()
-    later = _too_early(now, gap, reply) or quiet_until(now, settings.quiet, settings.zone)
+    later = _too_early(now, gap, reply) or await _quiet_until(tx, settings, now, reply.chat_id)
     if later is not None:
         await settle(tx, deadline, due_at=later)
         return
@@ -132,6 +134,14 @@ async def _remind(tx: Tx, settings: Settings, deadline: Deadline, reply: Pending
         await remove(tx, deadline)
     else:
         await settle(tx, deadline, done=deadline.done + 1, due_at=now + 2 * gap)
+
+
+async def _quiet_until(tx: Tx, settings: Settings, now: datetime, chat_id: int) -> datetime | None:
+    """When the quiet hours of a chat are over: a person's own, by their clock, else everybody's."""
+    chosen = await people.quiet_hours(tx, chat_id)
+    if chosen is None:
+        return quiet_until(now, settings.quiet, settings.zone)
+    return quiet_until(now, read_hours(chosen) if chosen else None, texts.voice().zone)
 
 
 def _too_early(now: datetime, gap: timedelta, reply: PendingReply) -> datetime | None:
@@ -147,7 +157,7 @@ async def _post_reminder(tx: Tx, settings: Settings, reply: PendingReply) -> Non
     await endings.retire(tx, [each for each in prompts if _reminds(each)])
     shown = [each.message_id for each in prompts if each.message_id is not None and not _reminds(each)]
     draft = conversation.reminder(
-        step := Step.model_validate(reply.step),
+        step := Step.of(reply.step),
         reply.answers,
         conversation.signer(reply.id, step.recipient_id, _key(settings)),
         dialog_open=reply.dialog_open,
@@ -183,10 +193,11 @@ async def _hand_over(tx: Tx, settings: Settings, reply: PendingReply) -> None:
     placed = await places.take(tx, [(reply.id, chat_id)], settings.chat_prompts_at_once)
     asks_now = bool(placed and step.asks) and not step.claim
     has_dialog = asks_now and await transitions.open_dialog(tx, reply.id, chat_id)
-    await _close(tx, reply, old, texts.HANDED_OVER_NOTE)
+    await _close(tx, reply, old.spoken(), texts.say("handed-over-note"))
     await transitions.free_place(tx, reply.chat_id)
     sign = conversation.signer(reply.id, recipient_id, _key(settings))
-    drafts = conversation.shown_anew(step, answers, sign, dialog_open=has_dialog)
+    async with people.speaking_to(tx, chat_id):
+        drafts = conversation.shown_anew(step.spoken(), answers, sign, dialog_open=has_dialog)
     await outbox.post_all(tx, [outbox.Post(chat_id, drafts, reply.id, held=not placed)])
     if not placed:
         await places.tell_rest(tx, chat_id)

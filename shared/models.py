@@ -254,6 +254,9 @@ class Person(Queued):
     last_name: Mapped[str | None]
     username: Mapped[str | None]
     language_code: Mapped[str | None]
+    language: Mapped[str | None]
+    time_zone: Mapped[str | None]
+    quiet_hours: Mapped[str | None]
 
 
 class Chat(Base):
@@ -265,6 +268,8 @@ class Chat(Base):
     type: Mapped[str]
     title: Mapped[str]
     is_member: Mapped[bool]
+    language: Mapped[str | None]
+    time_zone: Mapped[str | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 
 

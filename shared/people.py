@@ -1,14 +1,18 @@
 """The people who have met the bot, and the groups that it knows."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.db import Tx, notify
 from shared.models import Chat, Person
 from shared.queues import Queue
+from shared.quiet import zone_of
+from shared.texts import Voice, default_voice, fitting, speaking
 
 ENGINE_USERS = Queue("people", Person, ("queued",), poison="refused", max_attempts=5)
 """People whose engine user has yet to be made."""
@@ -45,6 +49,46 @@ async def meet(
     )
     if wants_engine_user:
         await notify(tx, ENGINE_USERS.name)
+
+
+async def voices(tx: Tx, chat_ids: Iterable[int]) -> dict[int, Voice]:
+    """How chats wish to be spoken to: a person as they chose, else as their Telegram is, else by default."""
+    found: dict[int, Voice] = {}
+    wanted = set(chat_ids)
+    if some := [chat_id for chat_id in wanted if chat_id > 0]:
+        people = select(Person.user_id, Person.language, Person.time_zone, Person.language_code)
+        for user_id, language, zone, code in await tx.execute(people.where(Person.user_id.in_(some))):
+            found[user_id] = _voice(zone, language, code)
+    if some := [chat_id for chat_id in wanted if chat_id < 0]:
+        chats = select(Chat.chat_id, Chat.language, Chat.time_zone)
+        for chat_id, language, zone in await tx.execute(chats.where(Chat.chat_id.in_(some))):
+            found[chat_id] = _voice(zone, language)
+    return {chat_id: found.get(chat_id) or default_voice() for chat_id in wanted}
+
+
+def _voice(zone: str | None, *languages: str | None) -> Voice:
+    return Voice(fitting(*languages), zone_of(zone) or default_voice().zone)
+
+
+@asynccontextmanager
+async def speaking_to(tx: Tx, chat_id: int, *, language_code: str | None = None) -> AsyncIterator[None]:
+    """Speak to a chat as it wishes; ``language_code`` is what Telegram tells of somebody who is new."""
+    chosen = (await voices(tx, [chat_id]))[chat_id]
+    if chosen is default_voice() and language_code:
+        chosen = replace(chosen, language=fitting(language_code))
+    with speaking(chosen):
+        yield
+
+
+async def quiet_hours(tx: Tx, user_id: int) -> str | None:
+    """The quiet hours that a person has chosen, "" for none at all, None where they have not."""
+    return await tx.scalar(select(Person.quiet_hours).where(Person.user_id == user_id))
+
+
+async def choose(tx: Tx, chat_id: int, **wishes: str | None) -> None:
+    """Keep how a person or a group wishes to be spoken to: ``language``, ``time_zone``, ``quiet_hours``."""
+    table, own = (Person, Person.user_id) if chat_id > 0 else (Chat, Chat.chat_id)
+    await tx.execute(update(table).where(own == chat_id).values(**wishes))
 
 
 async def by_username(tx: Tx, username: str) -> tuple[int, str] | None:

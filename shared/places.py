@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from sqlalchemy import BigInteger, Boolean, ColumnElement, Select, func, select
 
-from shared import outbox, texts, transitions
+from shared import outbox, people, texts, transitions
 from shared.db import Database, Tx, given
 from shared.markup import render_html
 from shared.models import PendingReply, Prompt
@@ -46,8 +46,8 @@ async def tell_rest(tx: Tx, chat_id: int) -> None:
     if not count:
         await outbox.end_shown(tx, outbox.rest_key(chat_id))
         return
-    words = texts.and_more(f"{count:,}" if count < COUNTED else f"{COUNTED:,} or")
-    rich = render_html(words, live=True)
+    async with people.speaking_to(tx, chat_id):
+        rich = render_html(texts.held_back(count, is_more=count == COUNTED), live=True)
     await outbox.show(tx, outbox.rest_key(chat_id), chat_id, rich, every_s=TELL_EVERY_S)
     await outbox.look_after_held(tx, chat_id, LOOK_AGAIN_S)
 

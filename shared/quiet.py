@@ -1,7 +1,7 @@
 """Quiet hours: when nobody is to be reminded of anything."""
 
 from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 Hours = tuple[time, time]
 """From when to when, by the clock on the wall; the end may be of the next day."""
@@ -25,6 +25,14 @@ def read_hours(text: str) -> Hours:
 
 def _clock(text: str) -> time:
     return datetime.strptime(text.strip(), "%H:%M").time()  # noqa: DTZ007 - a time of day has no zone
+
+
+def zone_of(name: str | None) -> ZoneInfo | None:
+    """The time zone of an IANA name, None where there is none such."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 def quiet_until(moment: datetime, hours: Hours | None, zone: ZoneInfo) -> datetime | None:

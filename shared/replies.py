@@ -1,7 +1,6 @@
 """Looking up pending replies: who waits for what, and what was answered. Nothing here changes a row."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from sqlalchemy import func, or_, select
 
@@ -99,13 +98,3 @@ async def dialog_of_chat(tx: Tx, chat_id: int) -> int | None:
         .where(PendingReply.chat_id == chat_id, PendingReply.dialog_open, PendingReply.state.in_(OPEN))
         .limit(1)
     )
-
-
-def utc(moment: datetime | None) -> str:
-    """A time of day for a sentence."""
-    return moment.strftime("%H:%M") if moment else "?"
-
-
-def utc_day(moment: datetime | None) -> str:
-    """A day and a time for a list."""
-    return moment.strftime("%d.%m. %H:%M") if moment else "?"

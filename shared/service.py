@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from shared import logs, metrics, outbox
+from shared import logs, metrics, outbox, texts
 from shared.backlog import Backlog
 from shared.db import Database, Tx
 from shared.engine.client import EngineClient
@@ -186,6 +186,7 @@ def main(name: str, compose: Callable[[Services, asyncio.Event], Awaitable[Seque
     async def run() -> None:
         settings = load_settings()
         logs.configure(settings.log_level, settings.log_format)
+        texts.speak_by_default(texts.Voice(settings.default_language, settings.zone))
         fields.load()
         health = Health()
         health.stopping = stopping = stop_on_signals()

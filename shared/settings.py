@@ -2,13 +2,14 @@
 
 from functools import cached_property
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared import texts
 from shared.errors import ConfigurationError
-from shared.quiet import Hours, read_hours
+from shared.quiet import Hours, read_hours, zone_of
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
@@ -105,7 +106,13 @@ class Settings(TopicSettings):
     quiet_hours: str | None = Field(
         default=None, description="HH:MM-HH:MM by TIME_ZONE, in which nobody is reminded"
     )
-    time_zone: str = Field(default="UTC", description="IANA name, of quiet hours and of times that are shown")
+    time_zone: str = Field(
+        default="UTC",
+        description="IANA name, of quiet hours and of times that are shown to who has not chosen one",
+    )
+    default_language: str = Field(
+        default=texts.DEFAULT, description="of groups, and of people whose Telegram has none of ours"
+    )
     health_address: str | None = Field(
         default=None, description="HOST:PORT of /livez, /readyz and /metrics; unset: not served"
     )
@@ -122,10 +129,15 @@ class Settings(TopicSettings):
     @field_validator("time_zone")
     @classmethod
     def _zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"found {value!r}, and an IANA name is expected, like Europe/Berlin") from None
+        if zone_of(value) is None:
+            raise ValueError(f"found {value!r}, and an IANA name is expected, like Europe/Berlin")
+        return value
+
+    @field_validator("default_language")
+    @classmethod
+    def _language(cls, value: str) -> str:
+        if value not in texts.LANGUAGES:
+            raise ValueError(f"found {value!r}; allowed: {', '.join(texts.LANGUAGES)}")
         return value
 
     @cached_property

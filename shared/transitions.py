@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import CursorResult, Table, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared import endings, metrics, outbox, texts
+from shared import endings, metrics, outbox, people, texts
 from shared.db import Tx, notify
 from shared.markup import render_html
 from shared.models import Json, PendingReply
@@ -270,8 +270,17 @@ async def give_up(tx: Tx, reply_id: int, reason: str) -> bool:
     """The step cannot be asked: its prompts go, and the engine is told to make an incident of it."""
     accepted = await answer(tx, reply_id, {"kind": "incident", "message": reason}, None, None)
     if accepted:
-        await endings.retire_all(tx, reply_id, render_html(texts.GIVEN_UP_NOTE))
+        await _retire(tx, reply_id, "given-up-note")
     return accepted
+
+
+async def _retire(tx: Tx, reply_id: int, why: str) -> None:
+    """A step's messages lose their buttons and say why, in the language of their chat."""
+    prompts = await outbox.of_reply(tx, reply_id)
+    for chat_id in {prompt.chat_id for prompt in prompts}:
+        async with people.speaking_to(tx, chat_id):
+            note = render_html(texts.say(why))
+        await endings.retire(tx, [each for each in prompts if each.chat_id == chat_id], note)
 
 
 async def expire(tx: Tx, reply_id: int, code: str, reason: str) -> bool:
@@ -357,7 +366,7 @@ async def withdrawn(tx: Tx, reply_id: int, *, answered: bool = False) -> bool:
     )
     if changed is None:
         return False
-    await endings.retire_all(tx, reply_id, render_html(texts.EXPIRED_NOTE))
+    await _retire(tx, reply_id, "expired-note")
     await free_place(tx, changed.chat_id)
     return True
 

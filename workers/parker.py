@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from shared import deadlines, outbox, places, replies, texts, transitions
+from shared import deadlines, outbox, people, places, replies, texts, transitions
 from shared.db import NotStorable, Tx
 from shared.engine.bpmn import ActivityInfo
 from shared.engine.errors import NotFound, TaskGone
@@ -134,8 +134,7 @@ class Parker:
         if not step.title and not step.asks_nothing:
             step = step.model_copy(update={"title": info.name or ""})
         if step.expires_after_s is not None:
-            end = datetime.now(UTC) + timedelta(seconds=step.expires_after_s)
-            until = texts.until(end.astimezone(self._services.settings.zone))
+            until = datetime.now(UTC) + timedelta(seconds=step.expires_after_s)
             step = step.model_copy(update={"until": until})
         return step
 
@@ -217,6 +216,7 @@ class Parker:
         opened = sorted(opened, key=lambda each: each[1].chat_id)
         asking = [(reply_id, step.chat_id) for reply_id, step in opened if not step.asks_nothing]
         placed = await places.take(tx, asking, at_once)
+        voices = await people.voices(tx, {step.chat_id for _, step in opened})
         posts: list[outbox.Post] = []
         held_chats: set[int] = set()
         for reply_id, step in opened:
@@ -224,7 +224,8 @@ class Parker:
             asks_now = has_place and bool(step.asks) and not step.claim
             has_dialog = asks_now and await transitions.open_dialog(tx, reply_id, step.chat_id)
             sign = conversation.signer(reply_id, step.recipient_id, self._key)
-            drafts = conversation.opening(step, sign, dialog_open=has_dialog)
+            with texts.speaking(voices[step.chat_id]):
+                drafts = conversation.opening(step.spoken(), sign, dialog_open=has_dialog)
             posts.append(outbox.Post(step.chat_id, drafts, reply_id, held=not has_place))
             if not has_place:
                 held_chats.add(step.chat_id)

@@ -5,8 +5,8 @@ import re
 import regex
 
 from shared.steps import fields
-from shared.steps.model import Ask, Option
-from shared.steps.reading import Reading, allowed, as_text, nearest
+from shared.steps.model import Ask, Option, Words
+from shared.steps.reading import Reading, allowed, as_text, nearest, read_options
 
 MAX_OPTIONS = 500
 """They are shown by pages; more could not be found by anybody, and are kept in the row of every step."""
@@ -31,6 +31,7 @@ def read_ask(reading: Reading, name: str, kind: str) -> Ask:
             accept=accept,
             max_bytes=reading.integer(f"{name}.max_bytes"),
             public=reading.flag(f"{name}.public", default=False),
+            translations=reading.translations(label=f"{name}.label", help=f"{name}.help"),
         )
     return _check_field(reading, _field(reading, name))
 
@@ -57,7 +58,28 @@ def _field(reading: Reading, name: str) -> Ask:
         options=_options(reading, name),
         help=reading.get(f"{name}.help"),
         unit=reading.get(f"{name}.unit"),
+        currency=_currency(reading, name, type_name),
+        translations=_translations(reading, name),
     )
+
+
+def _currency(reading: Reading, name: str, type_name: str) -> str | None:
+    currency = reading.currency(f"{name}.currency")
+    if currency and type_name not in {"integer", "decimal"}:
+        found = f"found {currency!r} beside the type {type_name!r}"
+        reading.complain(f"{name}.currency", found, "an amount is an integer or a decimal")
+    return currency
+
+
+def _translations(reading: Reading, name: str) -> dict[str, Words]:
+    found = reading.translations(**{part: f"{name}.{part}" for part in ("label", "help", "unit", "options")})
+    known = {option.value for option in _options(reading, name)}
+    for language, words in found.items():
+        said = {option.value for option in words.options or ()}
+        if words.options is not None and said != known:
+            values = f"found the values {', '.join(sorted(said))}"
+            reading.complain(f"{name}.options.{language}", values, allowed(known) + ", all of them")
+    return found
 
 
 def _options(reading: Reading, name: str) -> tuple[Option, ...]:
@@ -67,11 +89,7 @@ def _options(reading: Reading, name: str) -> tuple[Option, ...]:
         return tuple(Option(value=as_text(each), caption=as_text(each)) for each in found)
     if isinstance(found, dict):
         return tuple(Option(value=str(key), caption=as_text(each)) for key, each in found.items())
-    parts = [part.strip() for part in (reading.get(f"{name}.options") or "").split("|") if part.strip()]
-    split = [part.partition("=") for part in parts]
-    return tuple(
-        Option(value=value.strip(), caption=caption.strip() or value.strip()) for value, _, caption in split
-    )
+    return read_options(reading.get(f"{name}.options") or "")
 
 
 def _check_field(reading: Reading, ask: Ask) -> Ask:

@@ -6,14 +6,16 @@ An input parameter of the same name makes a key dynamic. All names and keys are 
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal
 
+from shared import texts
 from shared.errors import AuthorError
 from shared.markup import Rich
 from shared.steps.asks import read_ask
 from shared.steps.keys import KINDS, PREFIXES, STEP_KEYS
 from shared.steps.model import Action, Shown, Step
-from shared.steps.reading import Declared, Problem, Reading, allowed, as_text, as_words, nearest
+from shared.steps.reading import Declared, Problem, Reading, allowed, as_text, nearest
 from shared.steps.times import check_times, read_times
 
 RECIPIENT_NAMES = {"telegram_user_id", "chat_id"}
@@ -66,6 +68,7 @@ def examine(
     chat_id, recipient_id, allow = _recipient(reading)
     step = Step.model_construct(
         title=reading.get("title") or "",
+        translations=reading.translations(title="title"),
         chat_id=chat_id,
         recipient_id=recipient_id,
         allow=allow,
@@ -115,9 +118,9 @@ def _kinds(reading: Reading) -> dict[str, str]:
 def _check_keys(reading: Reading, kinds: Mapping[str, str]) -> None:
     declared = reading.declared
     for name in dict.fromkeys([*declared.properties, *(name for name in declared.names if "." in name)]):
-        item, dot, key = name.partition(".")
+        item, dot, key = _untranslated(name, kinds).partition(".")
         if not dot:
-            if name not in OF_THE_STEP and name not in kinds:
+            if item not in OF_THE_STEP and item not in kinds:
                 found = "unknown property" + nearest(name, STEP_KEYS)
                 reading.complain(name, found, allowed(STEP_KEYS), "unknown-key")
         elif item not in kinds:
@@ -128,6 +131,18 @@ def _check_keys(reading: Reading, kinds: Mapping[str, str]) -> None:
             reading.complain(name, found, allowed(keys), "unknown-key")
 
 
+def _untranslated(name: str, kinds: Mapping[str, str]) -> str:
+    """The name of the key that ``title.ru`` or ``form_x.label.ru`` says in another language."""
+    said, _, language = name.rpartition(".")
+    item, dot, key = said.partition(".")
+    if language not in texts.LANGUAGES:
+        return name
+    if not dot:
+        return said if item == "title" or kinds.get(item) == "text" else name
+    keys = KINDS[kinds[item]].keys if item in kinds else {}
+    return said if key in keys and keys[key].translated else name
+
+
 def _shown(reading: Reading, name: str, kind: str) -> list[Shown]:
     if kind not in {"text", "line", "photo", "file"}:
         return []
@@ -136,15 +151,29 @@ def _shown(reading: Reading, name: str, kind: str) -> list[Shown]:
         return []  # an expression that gave nothing shows nothing
     if kind == "text":
         return [
-            Shown(kind="text", name=name, value=value, links=reading.flag(f"{name}.links", default=False))
+            Shown(
+                kind="text",
+                name=name,
+                value=value,
+                links=reading.flag(f"{name}.links", default=False),
+                translations=reading.translations(value=name),
+            )
         ]
     label = reading.get(f"{name}.label")
+    said = reading.translations(label=f"{name}.label")
     if kind == "line":
-        words = as_words(reading.declared.values.get(name))
-        return [Shown(kind="line", name=name, value=words, label=label or name)]
+        line = Shown(kind="line", name=name, value=value, label=label or name, translations=said)
+        typed = reading.declared.values.get(name)
+        typed_as = {"moment": typed} if isinstance(typed, datetime) else {"data": typed}
+        return [line.model_copy(update={} if isinstance(typed, str) else typed_as | _money(reading, name))]
     if "://" in value and not _is_web_address(value):
         reading.complain(name, f"found {value!r}", "a key of the bucket, or an https:// address, is expected")
-    return [Shown(kind="photo" if kind == "photo" else "file", name=name, value=value, label=label)]
+    shown = Shown(kind="photo" if kind == "photo" else "file", name=name, value=value, label=label)
+    return [shown.model_copy(update={"translations": said})]
+
+
+def _money(reading: Reading, name: str) -> dict[str, str | None]:
+    return {"currency": reading.currency(f"{name}.currency")}
 
 
 def _is_web_address(value: str) -> bool:
@@ -155,12 +184,16 @@ def _action(reading: Reading, name: str) -> Action:
     short = name.removeprefix("action_")
     said = (reading.get(f"{name}.label"), reading.get(name))
     caption = next((text for text in said if text and not Rich(text).blank), short)
-    if len(caption) > MAX_CAPTION:
-        reading.complain(
-            name, f"its caption has {len(caption)} characters", f"at most {MAX_CAPTION} are shown"
-        )
+    translations = reading.translations(caption=f"{name}.label")
+    for each in (caption, *(words.caption or "" for words in translations.values())):
+        if len(each) > MAX_CAPTION:
+            found = f"its caption has {len(each)} characters"
+            reading.complain(name, found, f"at most {MAX_CAPTION} are shown")
     return Action(
-        name=short, caption=caption, without_form=reading.flag(f"{name}.without_form", default=False)
+        name=short,
+        caption=caption,
+        without_form=reading.flag(f"{name}.without_form", default=False),
+        translations=translations,
     )
 
 

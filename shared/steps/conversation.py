@@ -107,7 +107,7 @@ def opening(step: Step, sign: Sign, *, dialog_open: bool, claimed_by: str | None
         return _in_thread(step, _with_question(drafts, question(step, 0, sign)))
     if step.asks:
         return _in_thread(
-            step, _with_rows(drafts, (((texts.BUTTON_ANSWER, sign("d", "")),),), "dialog_prompt")
+            step, _with_rows(drafts, (((texts.say("button-answer"), sign("d", "")),),), "dialog_prompt")
         )
     if step.actions or step.review:
         return _in_thread(step, _with_rows(drafts, closing_rows(step, sign), "action_buttons"))
@@ -117,9 +117,9 @@ def opening(step: Step, sign: Sign, *, dialog_open: bool, claimed_by: str | None
 def claim_rows(step: Step, sign: Sign, claimed_by: str | None) -> Rows:
     """Under a step that one person takes: Claim; once it is taken its own buttons, and Release."""
     if claimed_by is None:
-        return (((texts.BUTTON_CLAIM, sign("c", "1")),),)
-    own: Rows = (((texts.BUTTON_ANSWER, sign("d", "")),),) if step.asks else closing_rows(step, sign)
-    release = texts.BUTTON_RELEASE.format(name=shortened(claimed_by, 20))
+        return (((texts.say("button-claim"), sign("c", "1")),),)
+    own: Rows = (((texts.say("button-answer"), sign("d", "")),),) if step.asks else closing_rows(step, sign)
+    release = texts.say("button-release", name=shortened(claimed_by, 20))
     return (*own, ((release, sign("c", "0")),))
 
 
@@ -152,7 +152,7 @@ def reminder(step: Step, answers: Json, sign: Sign, *, dialog_open: bool, reply_
     A reply to it answers the question that is open.
     """
     upcoming = next_ask(step, answers) if dialog_open else None
-    show = (((texts.BUTTON_SHOW_STEP, sign("s", "")),),)
+    show = (((texts.say("button-show-step"), sign("s", "")),),)
     return Draft(
         REMINDER,
         render_html(texts.reminder(step.title, step.until)),
@@ -182,7 +182,7 @@ def _with_rows(drafts: list[Draft], rows: Rows, kind: str) -> list[Draft]:
     """Put buttons under the last message; under one of their own where that is a picture or a file."""
     last = drafts[-1] if drafts else None
     if last is None or last.photo or last.document:
-        return [*drafts, Draft(kind, render_html(texts.YOUR_DECISION), item="actions", rows=rows)]
+        return [*drafts, Draft(kind, render_html(texts.say("your-decision")), item="actions", rows=rows)]
     return [*drafts[:-1], replace(last, kind=kind, item="actions", rows=rows)]
 
 
@@ -216,8 +216,16 @@ def _heading(step: Step) -> list[Rich]:
 
 def _words(item: Shown) -> Rich:
     if item.kind == "line":
-        return label_line(item.label or item.name, item.value)
+        return label_line(item.label or item.name, _value(item))
     return render_html(item.value, allow_links=item.links)
+
+
+def _value(line: Shown) -> str:
+    """What a line says, as the language of the moment writes it."""
+    if line.currency and isinstance(line.data, int | float):
+        return texts.formats.money(line.data, line.currency)
+    typed = line.moment if line.moment is not None else line.data
+    return line.value if typed is None else texts.formats.words(typed)
 
 
 def _messages(words: list[Rich]) -> list[Draft]:
@@ -245,14 +253,13 @@ def question(
     each other in Telegram, so choices are offered by buttons alone.
     """
     ask = step.asks[index]
-    help_text = ask.help or (
-        texts.SEND_A_FILE.format(what=texts.file_kinds(ask.accept)) if ask.is_file else None
-    )
-    words = render_html(texts.question(ask.label, index + 1, len(step.asks), help_text, ask.unit))
+    unit = ask.unit or ask.currency
+    help_text = ask.help or (texts.send_a_file(ask.accept) if ask.is_file else None)
+    words = render_html(texts.question(ask.label, index + 1, len(step.asks), help_text, unit))
     rows = question_rows(step, index, sign, answers or {}, view)
     keyboard = None
     if step.chat_id > 0:
-        ways = [texts.BUTTON_BACK] * (index > 0) + [texts.BUTTON_SKIP] * (not ask.required)
+        ways = [texts.say("button-back")] * (index > 0) + [texts.say("button-skip")] * (not ask.required)
         keyboard = keyboard_of(ask, ways)
     return Draft(
         kind="file_upload_prompt" if ask.is_file else "dialog_prompt",
@@ -277,16 +284,16 @@ def question_rows(step: Step, index: int, sign: Sign, answers: Json, view: View 
     rows = rows_of(ask, partial, press, view)
     ways: list[Button] = []
     if not ask.required:
-        ways.append((texts.BUTTON_SKIP, press("s")))
+        ways.append((texts.say("button-skip"), press("s")))
     early = [
         (action.caption, sign(f"a{at}", "")) for at, action in enumerate(step.actions) if action.without_form
     ]
     kept = partial.get("before")
     if kept is not None:
-        ways.append((texts.BUTTON_KEEP.format(value=shortened(str(kept["shown"]))), press("k")))
+        ways.append((texts.say("button-keep", value=shortened(str(kept["shown"]))), press("k")))
     # A group's question without any button is a ForceReply instead.
     if index > 0 and (step.chat_id > 0 or rows or ways or early):
-        ways.insert(0, (texts.BUTTON_BACK, press("b")))
+        ways.insert(0, (texts.say("button-back"), press("b")))
     return (*rows, *in_rows(ways), *in_rows(early))
 
 
@@ -297,11 +304,11 @@ def shortened(words: str, limit: int = 30) -> str:
 
 def closing_rows(step: Step, sign: Sign) -> Rows:
     """The buttons that end a step, its actions or Submit; and Edit, where there is something to edit."""
-    edit = [(texts.BUTTON_EDIT, sign("r", "0"))] if step.asks else []
+    edit = [(texts.say("button-edit"), sign("r", "0"))] if step.asks else []
     if step.actions:
         chosen = [(action.caption, sign(f"a{at}", "")) for at, action in enumerate(step.actions)]
         return (*in_rows(chosen), *in_rows(edit))
-    return in_rows([(texts.BUTTON_SUBMIT, sign("r", "1")), *edit])
+    return in_rows([(texts.say("button-submit"), sign("r", "1")), *edit])
 
 
 def edit_rows(step: Step, answers: Json, sign: Sign) -> Rows:
@@ -315,7 +322,7 @@ def edit_rows(step: Step, answers: Json, sign: Sign) -> Rows:
         )
         for at, ask in enumerate(step.asks)
     ]
-    return (*each, ((texts.BUTTON_BACK, sign("r", "2")),))
+    return (*each, ((texts.say("button-back"), sign("r", "2")),))
 
 
 def closing(step: Step, answers: Json, sign: Sign) -> Draft | None:
@@ -323,7 +330,7 @@ def closing(step: Step, answers: Json, sign: Sign) -> Draft | None:
     if not step.actions and not step.review:
         return None
     lines = [label_line(ask.label.rstrip(" ?:"), str(answers[ask.name]["shown"])) for ask in step.asks]
-    rich = join(*lines, render_html(texts.YOUR_DECISION), separator="\n")
+    rich = join(*lines, render_html(texts.say("your-decision")), separator="\n")
     rows = closing_rows(step, sign)
     return Draft(
         "action_buttons", split(rich, MESSAGE_LIMIT)[0], item="actions", rows=rows, thread_id=step.thread_id

@@ -13,6 +13,8 @@ class Key:
     means: str
     default: str
     example: str
+    translated: bool = False
+    """Whether ``KEY.ru`` says it in another language."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,14 @@ def _table(*keys: Key) -> MappingProxyType[str, Key]:
     return MappingProxyType({key.name: key for key in keys})
 
 
+def _said(name: str, means: str, default: str, example: str) -> Key:
+    """A key that is a text which people read."""
+    return Key(name, TEXT, means, default, example, translated=True)
+
+
 FLAG, TEXT, WHOLE, LIMIT = "true or false", "text", "whole number", "number, or a day as `2026-03-14`"
 DURATION, ERROR_CODE = "[duration](#time)", "BPMN error code"
+CURRENCY = "[ISO 4217](https://www.iso.org/iso-4217-currency-codes.html) code"
 WHOM = "user id, `tg_user_ID` or chat id"
 
 STEP_KEYS = _table(
@@ -40,6 +48,7 @@ STEP_KEYS = _table(
         "the bold first line",
         "the task's name in the diagram; a notice has none",
         "Approve it",
+        translated=True,
     ),
     Key(
         "recipient",
@@ -142,13 +151,29 @@ KINDS = MappingProxyType(
                 "line",
                 None,
                 "lines",
-                _table(Key(_LABEL, TEXT, "the word before the colon", "the input's name", "Amount")),
+                _table(
+                    Key(
+                        _LABEL,
+                        TEXT,
+                        "the word before the colon",
+                        "the input's name",
+                        "Amount",
+                        translated=True,
+                    ),
+                    Key("currency", CURRENCY, "a number is an amount of it", "none", "EUR"),
+                ),
             ),
             Kind(
-                "photo", "photo_", "pictures", _table(Key(_LABEL, TEXT, "its caption", "none", "The chart"))
+                "photo",
+                "photo_",
+                "pictures",
+                _table(_said(_LABEL, "its caption", "none", "The chart")),
             ),
             Kind(
-                "file", "file_", "documents", _table(Key(_LABEL, TEXT, "its caption", "none", "The report"))
+                "file",
+                "file_",
+                "documents",
+                _table(_said(_LABEL, "its caption", "none", "The report")),
             ),
             Kind(
                 "action",
@@ -161,6 +186,7 @@ KINDS = MappingProxyType(
                         "the caption, at most 64 characters",
                         "the input's value, then the name",
                         "Yes, approve",
+                        translated=True,
                     ),
                     Key(
                         "without_form",
@@ -183,9 +209,17 @@ KINDS = MappingProxyType(
                         "what is asked for, in words",
                         "the input's value, then the name",
                         "The export",
+                        translated=True,
                     ),
                     Key(_REQUIRED, FLAG, "without it, the question can be skipped", "`true`", "false"),
-                    Key("help", TEXT, "a line below the question", "how to send a file", "Export it as JSON"),
+                    Key(
+                        "help",
+                        TEXT,
+                        "a line below the question",
+                        "how to send a file",
+                        "Export it as JSON",
+                        translated=True,
+                    ),
                     Key(
                         "accept",
                         "extensions with commas",
@@ -215,7 +249,9 @@ KINDS = MappingProxyType(
                 "fields",
                 _table(
                     Key("type", "one of the [types](#types)", "what is asked for", "`string`", "integer"),
-                    Key(_LABEL, TEXT, "the question", "the name without `form_`", "How many?"),
+                    Key(
+                        _LABEL, TEXT, "the question", "the name without `form_`", "How many?", translated=True
+                    ),
                     Key(_REQUIRED, FLAG, "without it, the question has a Skip button", "`false`", "true"),
                     Key(
                         "default",
@@ -245,6 +281,7 @@ KINDS = MappingProxyType(
                         "choices, as buttons, on pages where they are many; at most 500",
                         "none",
                         "red=Red|blue=Blue",
+                        translated=True,
                     ),
                     Key(
                         "help",
@@ -252,8 +289,16 @@ KINDS = MappingProxyType(
                         "a line below the question; also told when `pattern` does not match",
                         "none",
                         "As on the invoice",
+                        translated=True,
                     ),
-                    Key("unit", TEXT, "shown behind the question", "none", "kg"),
+                    _said("unit", "shown behind the question", "none", "kg"),
+                    Key(
+                        "currency",
+                        CURRENCY,
+                        "a number is an amount of it, as `decimal` or `integer`",
+                        "none",
+                        "EUR",
+                    ),
                 ),
             ),
         )

@@ -1,22 +1,16 @@
 """A step as the author described it, after checking: kept in the pending reply, never parsed anew."""
 
-from typing import Literal
+from datetime import datetime
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
+
+from shared import texts
+from shared.models import Json
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Shown(_Frozen):
-    """One thing that a step shows: text, a ``Label: value`` line, or a file of the bucket."""
-
-    kind: Literal["text", "line", "photo", "file"]
-    name: str
-    value: str
-    label: str | None = None
-    links: bool = False
 
 
 class Option(_Frozen):
@@ -26,7 +20,49 @@ class Option(_Frozen):
     caption: str
 
 
-class Ask(_Frozen):
+class Words(_Frozen):
+    """What an author says in another language; whatever is missing stays as it is."""
+
+    title: str | None = None
+    value: str | None = None
+    label: str | None = None
+    caption: str | None = None
+    help: str | None = None
+    unit: str | None = None
+    options: tuple[Option, ...] | None = None
+
+
+class _Said(_Frozen):
+    """Something with words of its author."""
+
+    translations: dict[str, Words] = {}
+    """By language."""
+
+    def spoken(self) -> Self:
+        """The same in the language of the moment."""
+        words = self.translations.get(texts.voice().language)
+        return self if words is None else self.model_copy(update=_given(words))
+
+
+def _given(words: Words) -> dict[str, Any]:
+    return {name: value for name, value in words if value is not None}
+
+
+class Shown(_Said):
+    """One thing that a step shows: text, a ``Label: value`` line, or a file of the bucket."""
+
+    kind: Literal["text", "line", "photo", "file"]
+    name: str
+    value: str
+    label: str | None = None
+    links: bool = False
+    data: Any = None
+    """What a line's value is where that is no text: a number, a truth, a list, a map."""
+    moment: datetime | None = None
+    currency: str | None = None
+
+
+class Ask(_Said):
     """One thing that a step asks for: a field, or a file (``type`` is then "file")."""
 
     name: str
@@ -42,6 +78,8 @@ class Ask(_Frozen):
     options: tuple[Option, ...] = ()
     help: str | None = None
     unit: str | None = None
+    currency: str | None = None
+    """An ISO 4217 code."""
     accept: tuple[str, ...] = ()
     max_bytes: int | None = None
     public: bool = False
@@ -52,7 +90,7 @@ class Ask(_Frozen):
         return self.type == "file"
 
 
-class Action(_Frozen):
+class Action(_Said):
     """A button that ends the step; ``name`` is without its prefix ``action_``."""
 
     name: str
@@ -60,7 +98,7 @@ class Action(_Frozen):
     without_form: bool = False
 
 
-class Step(_Frozen):
+class Step(_Said):
     """A checked step: whom it asks, what it shows, what it asks for, how it can end."""
 
     title: str
@@ -87,11 +125,32 @@ class Step(_Frozen):
     """A chat, as ``chat_id``."""
     escalated_from: int | None = None
     """The chat that had the step until it was handed over."""
-    until: str | None = None
-    """The moment of its expiry, in words."""
+    until: datetime | None = None
+    """The moment of its expiry."""
     local_results: bool = False
     shadows: tuple[str, ...] = ()
     """Inputs of the step that have the name of a result and would swallow it."""
+
+    @classmethod
+    def of(cls, row: Json) -> "Step":
+        """The step that a row keeps, in the language of the moment."""
+        return cls.model_validate(row).spoken()
+
+    def spoken(self) -> "Step":
+        """The step with everything of it in the language of the moment."""
+        if not self.is_translated:
+            return self
+        parts = {
+            "shown": tuple(each.spoken() for each in self.shown),
+            "asks": tuple(each.spoken() for each in self.asks),
+            "actions": tuple(each.spoken() for each in self.actions),
+        }
+        return super().spoken().model_copy(update=parts)
+
+    @property
+    def is_translated(self) -> bool:
+        """Whether its author has said anything of it in another language."""
+        return any(each.translations for each in (self, *self.shown, *self.asks, *self.actions))
 
     @property
     def asks_nothing(self) -> bool:

@@ -7,13 +7,12 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from typing import Any, NamedTuple
 
+from shared import texts
 from shared.steps.durations import read_duration
-
-WHOLE = 1e15
-"""A Double is exact up to there."""
+from shared.steps.model import Option, Words
 
 
 class Problem(NamedTuple):
@@ -60,6 +59,17 @@ class Reading:
             value = self.declared.properties.get(name)
         return None if value is None else as_text(value)
 
+    def translations(self, **keys: str) -> dict[str, Words]:
+        """What the author says in other languages: each of some keys may have its own, ``label.ru``."""
+        found: dict[str, Words] = {}
+        for language in texts.LANGUAGES:
+            said = {part: self.get(f"{key}.{language}") for part, key in keys.items()}
+            options = said.pop("options", None)
+            if any(said.values()) or options:
+                words = {part: value for part, value in said.items() if value}
+                found[language] = Words(**words, options=read_options(options) if options else None)
+        return found
+
     def flag(self, name: str, default: bool) -> bool:
         """The value of a key that is true or false."""
         value = self.get(name)
@@ -88,6 +98,14 @@ class Reading:
                 return float(value)
         self.complain(name, f"found {value!r}", "a number is expected")
         return None
+
+    def currency(self, name: str) -> str | None:
+        """The value of a key that is a currency, as ISO 4217 has it."""
+        value = (self.get(name) or "").strip()
+        if value and not texts.formats.is_currency(value):
+            self.complain(name, f"found {value!r}", "a currency's code is expected, like EUR")
+            return None
+        return value or None
 
     def day(self, name: str) -> str | None:
         """The value of a key that is a day, as ``2026-03-14``."""
@@ -140,28 +158,21 @@ class Reading:
         return int(value)
 
 
+def read_options(text: str) -> tuple[Option, ...]:
+    """Choices as ``a|b|c`` or ``a=Caption|…``."""
+    parts = [part.strip() for part in text.split("|") if part.strip()]
+    split = [part.partition("=") for part in parts]
+    return tuple(
+        Option(value=value.strip(), caption=caption.strip() or value.strip()) for value, _, caption in split
+    )
+
+
 def as_text(value: Any) -> str:
     """A variable's value as people and keys read it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
-    return "" if value is None else str(value)
-
-
-def as_words(value: Any) -> str:
-    """A variable's value as people read it in a line."""
-    if isinstance(value, bool):
-        return "Yes" if value else "No"
-    if isinstance(value, datetime):
-        is_day = (value.hour, value.minute, value.second) == (0, 0, 0)
-        return value.strftime("%Y-%m-%d" if is_day else "%Y-%m-%d %H:%M")
-    if isinstance(value, list):
-        return ", ".join(as_words(each) for each in value) or "–"
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {as_words(each)}" for key, each in value.items()) or "–"
-    if isinstance(value, float) and value.is_integer() and abs(value) < WHOLE:
-        return str(int(value))
     return "" if value is None else str(value)
 
 

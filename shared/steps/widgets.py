@@ -59,7 +59,7 @@ def rows_of(ask: Ask, partial: Json, press: Callable[[str], str], view: View) ->
             view,
             lambda at, caption: (("✓ " if values[at] in chosen else "") + caption, press(f"t{at}")),
         )
-        return (*ticked, ((texts.BUTTON_CHOSEN.format(count=len(chosen)), press("d")),))
+        return (*ticked, ((texts.say("button-chosen", count=len(chosen)), press("d")),))
     if widget is Widget.CALENDAR:
         return _month(ask, press, view.month or first_month(ask))
     return ()
@@ -134,10 +134,10 @@ def _month(ask: Ask, press: Callable[[str], str], month: date) -> Rows:
     before, after = _shifted(month, -1), _shifted(month, 1)
     head = (
         turn("‹", before, low is None or month > low),
-        (f"{texts.MONTHS[month.month - 1]} {month.year}", press("n")),
+        (texts.formats.month(month), press("n")),
         turn("›", after, after is not None and (high is None or after <= high)),
     )
-    names = tuple((name, press("n")) for name in texts.WEEKDAYS)
+    names = tuple((name, press("n")) for name in texts.formats.weekdays())
     return (head, names, *(tuple(cell(day) for day in week) for week in weeks))
 
 
@@ -151,10 +151,10 @@ def _shifted(month: date, by: int) -> date | None:
 def keyboard_of(ask: Ask, extra: Sequence[str]) -> Json | None:
     """The reply keyboard of a question in a private chat, as the Bot API takes it; None where it has none."""
     share: dict[Widget, Json] = {
-        Widget.CONTACT: {"text": texts.BUTTON_SHARE_PHONE, "request_contact": True},
-        Widget.LOCATION: {"text": texts.BUTTON_SHARE_LOCATION, "request_location": True},
+        Widget.CONTACT: {"text": texts.say("button-share-phone"), "request_contact": True},
+        Widget.LOCATION: {"text": texts.say("button-share-location"), "request_location": True},
         Widget.USER: {
-            "text": texts.BUTTON_PICK_USER,
+            "text": texts.say("button-pick-user"),
             "request_users": {"request_id": 1, "user_is_bot": False, "max_quantity": 1},
         },
     }

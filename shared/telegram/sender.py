@@ -129,7 +129,7 @@ class Sender:
         """
         async with self._storage.open(key) as stored:
             if stored.size_bytes > UPLOAD_LIMIT_BYTES:
-                size = texts.megabytes(stored.size_bytes)
+                size = texts.size(stored.size_bytes)
                 raise AuthorError(f"the step shows {key}, which has {size}; Telegram takes at most 50 MB")
             # On disk from the first megabyte on; the library streams a handle that it must not read itself.
             with SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:

@@ -210,13 +210,13 @@ async def test_a_task_handed_out_again_is_not_posted_again(world: World) -> None
     ada, _, _ = await asked(world, decision_process(), "decision")
     task_id = await world.value("SELECT external_task_id FROM pending_replies")
 
-    async def leased() -> bool:  # its prompt goes out before, and a lease taken after the unlocking would undo it
+    async def leased() -> bool:  # a lease taken after the unlocking would undo it
         return "lease=held" in world.log("worker1")
 
     await until(leased, "it is leased")
     await world.engine.unlock(task_id)
 
-    async def leased_again() -> bool:  # the engine names the holder before the worker has looked at what it got
+    async def leased_again() -> bool:  # the engine names its holder before that has looked
         return world.log("worker1").count("lease=") == 2
 
     await until(leased_again, "it is met and leased again")

@@ -23,10 +23,10 @@ REPLIES_AGAIN_AFTER_S = 20.0
 """In a group nobody says that an answer went wrong, so somebody replies to another copy of the question."""
 
 AFTER_AN_ALERT_S = 2.0
-GOES_ON = (texts.ALREADY_HERE, "Already answered")
+GOES_ON = (texts.say("already-here"), "Already answered")
 """Alerts that mean: this was answered; whoever tapped again was only impatient."""
 
-OPENS = Answer("tap", texts.BUTTON_ANSWER)
+OPENS = Answer("tap", texts.say("button-answer"))
 
 
 @dataclass
@@ -147,11 +147,11 @@ class Actor:
         replied = (message.get("reply_to_message") or {}).get("message_id")
         if replied == attempt.sent_id and "is stored" in said:
             self._ack(question)
-        elif said in {texts.TRY_AGAIN, texts.FILE_GONE, texts.FILE_LOST}:
+        elif said in {texts.say("try-again"), texts.say("file-gone"), texts.say("file-lost")}:
             attempt.sent_id, attempt.not_before = None, time.monotonic() + AFTER_AN_ALERT_S
-        elif said == texts.ALREADY_HERE and self._in_group:
+        elif said == texts.say("already-here") and self._in_group:
             self._ack(question)
-        elif said in {texts.NOTHING_OPEN, texts.FILE_NOT_EXPECTED, texts.ALREADY_HERE}:
+        elif said in {texts.say("nothing-open"), texts.say("file-not-expected"), texts.say("already-here")}:
             self._journal.troubles.append(f"{question}: {self.person.name} was told {said!r}")
 
     async def _go_on(self, question: Question, attempt: Attempt, shown: Sequence[Shown]) -> None:
@@ -174,7 +174,7 @@ class Actor:
         if told["answered"] and (not said or said.startswith(GOES_ON)):
             self._ack(question)
         elif told["answered"]:
-            if said not in {texts.TRY_AGAIN, texts.BUSY_WITH_ANOTHER}:
+            if said not in {texts.say("try-again"), texts.say("busy-with-another")}:
                 self._journal.troubles.append(f"{question}: {self.person.name} was told {said!r}")
             attempt.tap, attempt.not_before = None, time.monotonic() + AFTER_AN_ALERT_S
         elif not any(attempt.answer.value in captions(each) for each in shown):

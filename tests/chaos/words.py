@@ -39,9 +39,9 @@ def asked(message: Mapping[str, Any]) -> Question | None:
         return None
     case, step, number, item = found[-1]
     shown = captions(message)
-    if texts.BUTTON_ANSWER in shown:
+    if texts.say("button-answer") in shown:
         item = OPENING
-    elif texts.YOUR_DECISION in text or item == "text":
+    elif texts.say("your-decision") in text or item == "text":
         item = DECISION
     return Question(int(case), step, int(number), item)
 

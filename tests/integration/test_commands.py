@@ -43,7 +43,9 @@ async def test_help_tells_every_command(talk: Conversation) -> None:
 async def test_an_unknown_command_is_told_so(talk: Conversation, text: str) -> None:
     ann = await talk.telegram.ann()
     await talk.say(ann, text)
-    assert await talk.last(ann) == (texts.UNKNOWN_COMMAND if len(text) > 1 else texts.NOTHING_OPEN)
+    assert await talk.last(ann) == (
+        texts.say("unknown-command") if len(text) > 1 else texts.say("nothing-open")
+    )
 
 
 @pytest.mark.parametrize("text", ["/HELP", "/help@stepgram_bot", "/help@STEPGRAM_BOT more words"])
@@ -74,7 +76,7 @@ async def test_what_is_personal_is_told_in_private(talk: Conversation, text: str
     group = await talk.telegram.group(ann)
     await talk.say(ann, f"{text}@stepgram_bot", group)
     message = await talk.telegram.last(group)
-    assert message["text"] == texts.GROUPS_IN_PRIVATE
+    assert message["text"] == texts.say("groups-in-private")
     assert message["reply_to_message"]["from"]["id"] == ann
 
 
@@ -84,7 +86,7 @@ async def test_what_is_personal_is_told_in_private(talk: Conversation, text: str
 async def test_tasks_shows_what_waits_and_shows_it_again(talk: Conversation) -> None:
     ann = await talk.telegram.ann()
     await talk.say(ann, "/tasks")
-    assert await talk.last(ann) == texts.NO_TASKS
+    assert await talk.last(ann) == texts.say("no-tasks")
     await talk.ask(ann, SURE, {"title": "Approval of a very long title that goes on and on"})
     first = await talk.message_with(ann, "Yes")
     await talk.say(ann, "/tasks")
@@ -98,7 +100,7 @@ async def test_tasks_shows_what_waits_and_shows_it_again(talk: Conversation) -> 
     assert captions(shown[first["message_id"]]) == [], "the older copy has lost its buttons"
     await talk.tap(ann, "Yes")
     await talk.say(ann, "/tasks")
-    assert await talk.last(ann) == texts.NO_TASKS
+    assert await talk.last(ann) == texts.say("no-tasks")
 
 
 async def test_tasks_shows_a_form_at_the_question_where_it_stands(talk: Conversation) -> None:
@@ -115,7 +117,7 @@ async def test_tasks_of_a_step_that_is_over_says_so(talk: Conversation) -> None:
     await talk.ask(ann, SURE, {"title": "T"})
     await talk.say(ann, "/tasks")
     await talk.tap(ann, "Yes")
-    assert await talk.tap(ann, "Show: T") == texts.OUTDATED
+    assert await talk.tap(ann, "Show: T") == texts.say("outdated")
 
 
 # /cancel
@@ -125,7 +127,7 @@ async def test_cancel_with_nothing_to_cancel_says_so(talk: Conversation) -> None
     ann = await talk.telegram.ann()
     await talk.ask(ann, SURE)
     await talk.say(ann, "/cancel")
-    assert await talk.last(ann) == texts.CANCEL_NOTHING
+    assert await talk.last(ann) == texts.say("cancel-nothing")
 
 
 async def test_a_form_can_be_left_and_gone_on_with(talk: Conversation) -> None:
@@ -136,7 +138,7 @@ async def test_a_form_can_be_left_and_gone_on_with(talk: Conversation) -> None:
     await talk.tap(ann, "Leave: The form")
     assert await talk.last(ann) == "You left “The form”. Your answers so far are kept."
     await talk.say(ann, "to nobody")
-    assert await talk.last(ann) == texts.NOTHING_OPEN
+    assert await talk.last(ann) == texts.say("nothing-open")
     await talk.tap(ann, "Answer")
     assert await talk.last(ann) == "2 of 2: b"
     await talk.say(ann, "two")
@@ -154,17 +156,17 @@ async def test_a_step_that_may_be_cancelled_is_cancelled_after_a_question(
     await talk.say(ann, "/cancel")
     await talk.tap(ann, "Cancel: T")
     assert await talk.last(ann) == "Really cancel “T”?"
-    await talk.tap(ann, texts.BUTTON_CANCEL_NO)
+    await talk.tap(ann, texts.say("button-cancel-no"))
     assert (await talk.reply(reply_id)).state == "posted"
     await talk.say(ann, "/cancel")
     await talk.tap(ann, "Cancel: T")
-    await talk.tap(ann, texts.BUTTON_CANCEL_YES)
+    await talk.tap(ann, texts.say("button-cancel-yes"))
     row = await talk.reply(reply_id)
     assert row.outcome is not None
     assert row.outcome["kind"] == ("bpmn_error" if code else "cancel_instance")
     assert row.outcome.get("code") == code
     assert f"tg_user_{ann}" in str(row.outcome)
-    assert texts.CANCEL_DONE in await talk.telegram.texts(ann)
+    assert texts.say("cancel-done") in await talk.telegram.texts(ann)
     assert await talk.buttons(ann) == []
 
 
@@ -177,7 +179,7 @@ async def test_nobody_cancels_for_somebody_else(talk: Conversation) -> None:
     await talk.say(bob, "/help")
     tap = await talk.telegram.press(bob, await talk.telegram.last(bob), data=data, stale=True)
     await talk.turn()
-    assert await talk.telegram.toast(tap) == texts.OUTDATED
+    assert await talk.telegram.toast(tap) == texts.say("outdated")
     assert (await talk.reply(reply_id)).state == "posted"
 
 

@@ -184,7 +184,7 @@ async def test_an_answer_to_a_step_that_was_taken_back_is_withdrawn_and_says_so(
     assert await state(fakes, reply_id) == "withdrawn"
     shown, said = await all_of(fakes.db, Prompt)
     assert (shown.state, "taken back" in shown.content["text"]) == ("retiring", True)
-    assert (said.chat_id, said.content["text"]) == (ANN, texts.TOO_LATE)
+    assert (said.chat_id, said.content["text"]) == (ANN, texts.say("too-late"))
 
 
 async def test_a_task_that_vanishes_after_a_refusal_is_withdrawn(fakes: Fakes) -> None:

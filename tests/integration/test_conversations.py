@@ -62,7 +62,7 @@ async def test_a_stranger_who_taps_is_told_so_and_nothing_changes(talk: Conversa
     ann, bob = await talk.telegram.ann(), await talk.telegram.ann("Bob")
     group = await talk.telegram.group(ann, bob)
     reply_id = await talk.ask(group, SURE, {"allow": str(ann)})
-    assert await talk.tap(bob, "Yes", group) == texts.NOT_YOURS
+    assert await talk.tap(bob, "Yes", group) == texts.say("not-yours")
     assert await state(talk, reply_id) == "posted"
     assert await talk.tap(ann, "Yes", group) == ""
     assert await state(talk, reply_id) == "answered"
@@ -72,7 +72,7 @@ async def test_only_administrators_may_answer_where_the_step_says_so(talk: Conve
     ann, bob = await talk.telegram.ann(), await talk.telegram.ann("Bob")
     group = await talk.telegram.group(ann, bob, admins=[ann])
     reply_id = await talk.ask(group, SURE, {"allow": "admins"})
-    assert await talk.tap(bob, "Yes", group) == texts.NOT_YOURS
+    assert await talk.tap(bob, "Yes", group) == texts.say("not-yours")
     assert await talk.tap(ann, "Yes", group) == ""
     assert (await talk.reply(reply_id)).answered_by == ann
 
@@ -96,7 +96,7 @@ async def test_a_tap_on_a_step_that_was_taken_back_says_so(talk: Conversation) -
     async with talk.db.begin() as tx:
         await transitions.withdrawn(tx, reply_id)
     await talk.turn()
-    assert await talk.telegram.toast(tap) == texts.WITHDRAWN
+    assert await talk.telegram.toast(tap) == texts.say("withdrawn")
     assert "taken back" in await talk.last(ann)
     assert await talk.buttons(ann) == []
 
@@ -120,7 +120,7 @@ async def test_a_forged_tap_changes_nothing_and_is_answered_politely(talk: Conve
     message = await talk.message_with(ann, "Yes")
     tap = await talk.telegram.press(ann, message, data=data, stale=True)
     await talk.turn()
-    assert await talk.telegram.toast(tap) == texts.OUTDATED
+    assert await talk.telegram.toast(tap) == texts.say("outdated")
     assert await state(talk, reply_id) == "posted"
 
 
@@ -181,7 +181,7 @@ async def test_a_form_is_asked_one_question_at_a_time(talk: Conversation) -> Non
     await talk.say(ann, "200")
     assert await talk.last(ann) == "That is out of range; at most 150 is expected."
     await talk.say(ann, "old")
-    assert await talk.last(ann) == texts.NOT_AN_INTEGER
+    assert await talk.last(ann) == texts.say("not-an-integer", example="42")
     await talk.say(ann, "41")
     assert await talk.last(ann) == "3 of 3: sure"
     await talk.tap(ann, "Yes")
@@ -198,7 +198,7 @@ async def test_a_form_with_actions_ends_with_its_answers_and_the_buttons(talk: C
     await talk.say(ann, "Ann")
     assert await talk.last(ann) == "name: Ann\nYour decision?"
     await talk.say(ann, "hm")
-    assert await talk.last(ann) == texts.NOTHING_OPEN
+    assert await talk.last(ann) == texts.say("nothing-open")
     await talk.tap(ann, "No")
     assert variables(await talk.reply(reply_id)) == {
         "form_name": "Ann",
@@ -224,7 +224,7 @@ async def test_a_choice_is_made_by_button_or_by_its_words(talk: Conversation) ->
     options = {"form_a.options": "r=Red|b=Blue", "form_b.options": {"1": "2", "2": "1"}}
     reply_id = await talk.ask(ann, {"form_a": None, "form_b": None, **options}, keys)
     await talk.say(ann, "green")
-    assert await talk.last(ann) == texts.NOT_A_CHOICE
+    assert await talk.last(ann) == texts.say("not-a-choice")
     await talk.say(ann, "blue")
     await talk.tap(ann, "1")
     assert variables(await talk.reply(reply_id)) == {"form_a": "b", "form_b": "2"}
@@ -239,7 +239,7 @@ async def test_a_tap_on_a_question_that_was_answered_changes_nothing(talk: Conve
     await talk.tap(ann, "Yes")
     tap = await talk.telegram.press(ann, first, data=data, stale=True)
     await talk.turn()
-    assert await talk.telegram.toast(tap) == texts.ALREADY_HERE
+    assert await talk.telegram.toast(tap) == texts.say("already-here")
     assert (await talk.reply(reply_id)).answers["form_a"]["value"] is True
 
 
@@ -263,7 +263,7 @@ async def test_an_action_does_not_end_a_form_with_open_questions(talk: Conversat
         await transitions.keep_answers(tx, reply_id, {})
     tap = await talk.telegram.press(ann, closing, data=data, stale=True)
     await talk.turn()
-    assert await talk.telegram.toast(tap) == texts.QUESTIONS_FIRST
+    assert await talk.telegram.toast(tap) == texts.say("questions-first")
     assert await state(talk, reply_id) == "posted"
 
 
@@ -274,7 +274,7 @@ async def test_one_answer_of_a_review_is_changed_and_the_others_stay(talk: Conve
     await talk.say(ann, "Wrong")
     await talk.say(ann, "Two")
     await talk.tap(ann, "Edit")
-    assert await talk.buttons(ann) == ["a: Wrong", "b: Two", texts.BUTTON_BACK]
+    assert await talk.buttons(ann) == ["a: Wrong", "b: Two", texts.say("button-back")]
     await talk.tap(ann, "a: Wrong")
     assert await talk.buttons(ann) == ["Keep: Wrong"]
     await talk.say(ann, "Right")
@@ -288,7 +288,7 @@ async def test_whoever_edits_nothing_after_all_comes_back_to_the_review(talk: Co
     reply_id = await talk.ask(ann, {"form_a": None}, {"review": "true", "form_a.required": "true"})
     await talk.say(ann, "One")
     await talk.tap(ann, "Edit")
-    await talk.tap(ann, texts.BUTTON_BACK)
+    await talk.tap(ann, texts.say("button-back"))
     assert await talk.buttons(ann) == ["Submit", "Edit"]
     await talk.tap(ann, "Edit")
     await talk.tap(ann, "a: One")
@@ -303,7 +303,7 @@ async def test_back_asks_the_question_before_and_forgets_no_later_answer(talk: C
     reply_id = await talk.ask(ann, {"form_a": None, "form_b": None}, keys)
     await talk.say(ann, "One")
     await talk.tap(ann, "x")
-    await talk.tap(ann, texts.BUTTON_BACK)
+    await talk.tap(ann, texts.say("button-back"))
     assert await talk.buttons(ann) == ["Keep: One"]
     await talk.say(ann, "Two")
     assert "✓ x" in await talk.buttons(ann)
@@ -340,7 +340,7 @@ async def test_a_long_list_is_turned_by_pages_and_searched_by_words(talk: Conver
     assert variables(await talk.reply(reply_id)) == {"form_c": "36"}, "so does a value"
     reply_id = await talk.ask(ann, {"form_c": None}, {"form_c.type": "choice", "form_c.options": options})
     await talk.say(ann, "pla 3")
-    assert await talk.last(ann) == texts.WHICH_OPTION
+    assert await talk.last(ann) == texts.say("which-option")
     await talk.tap(ann, "Place 35")
     assert variables(await talk.reply(reply_id)) == {"form_c": "35"}
     assert not await talk.buttons(ann)
@@ -356,7 +356,7 @@ async def test_a_day_is_picked_from_a_calendar_within_its_bounds(talk: Conversat
     await talk.tap(ann, "›")
     assert [each for each in await talk.buttons(ann) if each.isdigit()] == ["1", "2"]
     await talk.say(ann, "2100-02-01")
-    assert "a day from 2099-12-30 to 2100-01-02 is expected" in await talk.last(ann)
+    assert "a day from Dec 30, 2099 to Jan 2, 2100 is expected" in await talk.last(ann)
     await talk.tap(ann, "2")
     assert variables(await talk.reply(reply_id)) == {"form_d": "2100-01-02T00:00:00.000+0000"}
 
@@ -392,9 +392,9 @@ async def test_on_a_keyboard_of_its_own_a_question_is_skipped_and_left_by_words(
     asks = {"form_a": None, "form_b": None, **SURE}
     reply_id = await talk.ask(ann, asks, {"form_a.required": "true", "form_b.type": "phone"})
     await talk.say(ann, "One")
-    await talk.say(ann, texts.BUTTON_BACK)
+    await talk.say(ann, texts.say("button-back"))
     await talk.say(ann, "Two")
-    await talk.say(ann, texts.BUTTON_SKIP)
+    await talk.say(ann, texts.say("button-skip"))
     await talk.tap(ann, "Yes")
     told = variables(await talk.reply(reply_id))
     assert (told["form_a"], told["form_b"]) == ("Two", None)
@@ -439,7 +439,7 @@ async def test_a_message_that_is_edited_changes_the_answer_that_it_was(talk: Con
     await talk.edit(ann, "8")
     assert await talk.last(ann) == "a: 8\nYour decision?"
     await talk.edit(ann, "none")
-    assert await talk.last(ann) == texts.NOT_AN_INTEGER
+    assert await talk.last(ann) == texts.say("not-an-integer", example="42")
     await talk.tap(ann, "Yes")
     assert variables(await talk.reply(reply_id))["form_a"] == 8
     await talk.edit(ann, "9")
@@ -464,7 +464,7 @@ async def test_a_second_form_waits_behind_a_button_and_never_steals_an_answer(ta
     ann = await talk.telegram.ann()
     first = await talk.ask(ann, {"form_a": None}, {"form_a.required": "true"})
     second = await talk.ask(ann, {"text_a": "Second", "form_b": None}, {"form_b.required": "true"})
-    assert await talk.tap(ann, "Answer") == texts.BUSY_WITH_ANOTHER
+    assert await talk.tap(ann, "Answer") == texts.say("busy-with-another")
     await talk.say(ann, "one")
     assert (await state(talk, first), await state(talk, second)) == ("answered", "posted")
     await talk.tap(ann, "Answer")
@@ -495,7 +495,7 @@ async def test_a_reply_goes_to_the_question_that_it_replies_to(talk: Conversatio
     question = await talk.telegram.last(ann)
     await talk.say(ann, "one")
     await talk.say(ann, "again", reply_to=question["message_id"])
-    assert await talk.last(ann) == texts.ALREADY_HERE
+    assert await talk.last(ann) == texts.say("already-here")
     await talk.say(ann, "two", reply_to=(await talk.telegram.shown(ann))[0]["message_id"])
     assert variables(await talk.reply(reply_id)) == {"form_a": "one", "form_b": "two"}
 
@@ -506,16 +506,16 @@ async def test_a_reply_to_a_step_that_is_over_is_told_so(talk: Conversation) -> 
     question = await talk.telegram.last(ann)
     await talk.say(ann, "one")
     await talk.say(ann, "more", reply_to=question["message_id"])
-    assert await talk.last(ann) == texts.ALREADY_HERE
+    assert await talk.last(ann) == texts.say("already-here")
 
 
 async def test_free_text_with_nothing_open_gets_a_hint(talk: Conversation) -> None:
     ann = await talk.telegram.ann()
     await talk.say(ann, "hello?")
-    assert await talk.last(ann) == texts.NOTHING_OPEN
+    assert await talk.last(ann) == texts.say("nothing-open")
     await talk.ask(ann, SURE)
     await talk.say(ann, "yes")
-    assert await talk.last(ann) == texts.NOTHING_OPEN, "a button wants a tap"
+    assert await talk.last(ann) == texts.say("nothing-open"), "a button wants a tap"
 
 
 async def test_text_where_a_file_is_asked_for_gets_a_hint(talk: Conversation) -> None:
@@ -651,7 +651,7 @@ async def test_a_button_that_means_nothing_in_its_step_changes_nothing(
     keys = {"form_a.type": "boolean", "form_a.required": "true"}
     reply_id = await talk.ask(ann, {"form_a": None, **SURE}, keys)
     toast = await tap_signed(talk, ann, reply_id, item, option)
-    assert toast in {texts.OUTDATED, texts.ALREADY_HERE}
+    assert toast in {texts.say("outdated"), texts.say("already-here")}
     row = await talk.reply(reply_id)
     assert (row.state, row.answers) == ("posted", {})
 
@@ -661,13 +661,13 @@ async def test_a_menu_button_that_means_nothing_changes_nothing(talk: Conversati
     ann = await talk.telegram.ann()
     await talk.say(ann, "/help")
     toast = await tap_signed(talk, ann, 0, item, "4711", menu=True)
-    assert toast in {texts.OUTDATED, texts.NOT_AN_ADMIN}
+    assert toast in {texts.say("outdated"), texts.say("not-an-admin")}
 
 
 async def test_a_button_of_a_step_that_was_forgotten_is_out_of_date(talk: Conversation) -> None:
     ann = await talk.telegram.ann()
     await talk.say(ann, "/help")
-    assert await tap_signed(talk, ann, 4711, "a0") == texts.OUTDATED
+    assert await tap_signed(talk, ann, 4711, "a0") == texts.say("outdated")
 
 
 async def test_a_button_of_a_step_that_became_an_incident_is_out_of_date(talk: Conversation) -> None:
@@ -675,7 +675,7 @@ async def test_a_button_of_a_step_that_became_an_incident_is_out_of_date(talk: C
     reply_id = await talk.ask(ann, SURE)
     async with talk.db.begin() as tx:
         await transitions.give_up(tx, reply_id, "no such picture")
-    assert await tap_signed(talk, ann, reply_id, "a0") == texts.OUTDATED
+    assert await tap_signed(talk, ann, reply_id, "a0") == texts.say("outdated")
 
 
 async def test_a_step_is_answered_in_its_own_chat(talk: Conversation) -> None:
@@ -683,7 +683,7 @@ async def test_a_step_is_answered_in_its_own_chat(talk: Conversation) -> None:
     group = await talk.telegram.group(ann)
     reply_id = await talk.ask(group, SURE)
     await talk.say(ann, "/help")
-    assert await tap_signed(talk, ann, reply_id, "a0") == texts.NOT_YOURS
+    assert await tap_signed(talk, ann, reply_id, "a0") == texts.say("not-yours")
     assert await state(talk, reply_id) == "posted"
 
 
@@ -695,7 +695,7 @@ async def test_a_choice_of_a_form_that_is_not_open_waits_for_the_open_one(talk: 
     async with talk.db.begin() as tx:
         await transitions.close_dialog(tx, first)
         await transitions.open_dialog(tx, second, ann)
-    assert await talk.tap(ann, "Yes") == texts.BUSY_WITH_ANOTHER
+    assert await talk.tap(ann, "Yes") == texts.say("busy-with-another")
     assert (await talk.reply(first)).answers == {}
 
 
@@ -703,13 +703,13 @@ async def test_a_review_is_not_submitted_early_nor_edited_under_another_form(tal
     ann = await talk.telegram.ann()
     keys = {"review": "true", "form_name.required": "true"}
     reply_id = await talk.ask(ann, {"form_name": None}, keys)
-    assert await tap_signed(talk, ann, reply_id, "r", "1") == texts.ALREADY_HERE
-    assert await tap_signed(talk, ann, reply_id, "e", "0") == texts.ALREADY_HERE
+    assert await tap_signed(talk, ann, reply_id, "r", "1") == texts.say("already-here")
+    assert await tap_signed(talk, ann, reply_id, "e", "0") == texts.say("already-here")
     await talk.say(ann, "Ann")
     await talk.ask(ann, {"form_other": None}, {"form_other.required": "true"})
     await talk.tap(ann, "Edit")
-    assert await talk.tap(ann, "name: Ann") == texts.BUSY_WITH_ANOTHER
-    await talk.tap(ann, texts.BUTTON_BACK)
+    assert await talk.tap(ann, "name: Ann") == texts.say("busy-with-another")
+    await talk.tap(ann, texts.say("button-back"))
     await talk.tap(ann, "Submit")
     assert await state(talk, reply_id) == "answered"
 
@@ -780,7 +780,7 @@ async def test_in_private_too_a_reply_to_a_copy_answers_what_the_copy_asked(talk
     await talk.say(ann, "two", reply_to=copy["message_id"])
     assert variables(await talk.reply(first)) == {"form_a": "one"}
     assert await state(talk, second) == "posted"
-    assert await talk.last(ann) == texts.ALREADY_HERE
+    assert await talk.last(ann) == texts.say("already-here")
 
 
 @pytest.mark.parametrize("place", ["private", "group"])
@@ -795,7 +795,7 @@ async def test_a_reply_to_a_copy_that_two_steps_may_have_asked_is_asked_for_agai
     second = await talk.ask(chat_id, {"form_a": None}, again)
     await talk.say(ann, "two", chat_id, reply_to=copy["message_id"])
     assert [await state(talk, each) for each in (first, second)] == ["answered", "posted"]
-    assert await talk.last(chat_id) == texts.WHICH_QUESTION
+    assert await talk.last(chat_id) == texts.say("which-question")
 
 
 async def test_an_anonymous_administrator_is_not_taken_for_an_answer(talk: Conversation) -> None:
@@ -807,11 +807,11 @@ async def test_an_anonymous_administrator_is_not_taken_for_an_answer(talk: Conve
     reply_id = await talk.ask(group, {"form_a": None, "s3_f": "F"}, {"form_a.required": "true"})
     question = await talk.telegram.last(group)
     await talk.say(ann, "secretly", group, reply_to=question["message_id"], anonymous=True)
-    assert await talk.last(group) == texts.ANONYMOUS_ADMIN
+    assert await talk.last(group) == texts.say("anonymous-admin")
     document = {"name": "a.txt", "content_base64": "YQ=="}
     await talk.telegram.send(ann, group, document=document, reply_to=question["message_id"], anonymous=True)
     await talk.turn()
-    assert await talk.last(group) == texts.ANONYMOUS_ADMIN
+    assert await talk.last(group) == texts.say("anonymous-admin")
     assert (await talk.reply(reply_id)).answers == {}
 
 
@@ -846,7 +846,7 @@ async def test_what_is_neither_text_nor_file_gets_a_hint_in_private(talk: Conver
     ann = await talk.telegram.ann()
     await talk.telegram.send(ann, contact={"phone_number": "+1", "first_name": "Bob"})
     await talk.turn()
-    assert await talk.last(ann) == texts.SEND_SOMETHING_ELSE
+    assert await talk.last(ann) == texts.say("send-something-else")
     before = await talk.telegram.texts(ann)
     await talk.telegram.send(ann, content={"pinned_message": None, "delete_chat_photo": True})
     await talk.turn()

@@ -39,8 +39,8 @@ async def state(talk: Conversation, reply_id: int) -> str:
 async def test_a_step_to_be_claimed_is_answered_by_who_took_it_and_by_nobody_else(talk: Conversation) -> None:
     ann, bob, cid, group = await three_in_a_group(talk)
     reply_id = await talk.ask(group, SURE, CLAIM)
-    assert await talk.buttons(group) == [texts.BUTTON_CLAIM]
-    await talk.tap(bob, texts.BUTTON_CLAIM, group)
+    assert await talk.buttons(group) == [texts.say("button-claim")]
+    await talk.tap(bob, texts.say("button-claim"), group)
     assert await talk.buttons(group) == ["Yes", "No", "Give it back (Bob)"]
     for other in (cid, ann):
         assert await talk.tap(other, "Yes", group) == "Bob has taken this."
@@ -52,9 +52,9 @@ async def test_a_step_to_be_claimed_is_answered_by_who_took_it_and_by_nobody_els
 async def test_of_two_who_take_it_at_once_one_has_it(talk: Conversation) -> None:
     _, bob, cid, group = await three_in_a_group(talk)
     reply_id = await talk.ask(group, SURE, CLAIM)
-    message = await talk.message_with(group, texts.BUTTON_CLAIM)
-    await talk.telegram.press(bob, message, group, caption=texts.BUTTON_CLAIM)
-    late = await talk.telegram.press(cid, message, group, caption=texts.BUTTON_CLAIM)
+    message = await talk.message_with(group, texts.say("button-claim"))
+    await talk.telegram.press(bob, message, group, caption=texts.say("button-claim"))
+    late = await talk.telegram.press(cid, message, group, caption=texts.say("button-claim"))
     await talk.turn()
     assert (await talk.reply(reply_id)).claimed_by == bob
     assert await talk.telegram.toast(late) == "Bob has taken this."
@@ -63,9 +63,9 @@ async def test_of_two_who_take_it_at_once_one_has_it(talk: Conversation) -> None
 async def test_a_form_is_asked_of_who_took_it(talk: Conversation) -> None:
     _, bob, cid, group = await three_in_a_group(talk)
     reply_id = await talk.ask(group, {"form_a": None}, {**CLAIM, "form_a.required": "true"})
-    assert await talk.buttons(group) == [texts.BUTTON_CLAIM]
-    await talk.tap(bob, texts.BUTTON_CLAIM, group)
-    await talk.tap(bob, texts.BUTTON_ANSWER, group)
+    assert await talk.buttons(group) == [texts.say("button-claim")]
+    await talk.tap(bob, texts.say("button-claim"), group)
+    await talk.tap(bob, texts.say("button-answer"), group)
     question = (await talk.telegram.last(group))["message_id"]
     await talk.say(cid, "mine", group, reply_to=question)
     await talk.say(bob, "one", group, reply_to=question)
@@ -76,11 +76,11 @@ async def test_a_form_is_asked_of_who_took_it(talk: Conversation) -> None:
 async def test_what_was_taken_can_be_given_back_and_be_taken_by_another(talk: Conversation, who: str) -> None:
     ann, bob, cid, group = await three_in_a_group(talk)
     reply_id = await talk.ask(group, SURE, CLAIM)
-    await talk.tap(bob, texts.BUTTON_CLAIM, group)
+    await talk.tap(bob, texts.say("button-claim"), group)
     assert await talk.tap(cid, "Give it back (Bob)", group) == "Bob has taken this."
     await talk.tap(bob if who == "owner" else ann, "Give it back (Bob)", group)
-    assert await talk.buttons(group) == [texts.BUTTON_CLAIM]
-    await talk.tap(cid, texts.BUTTON_CLAIM, group)
+    assert await talk.buttons(group) == [texts.say("button-claim")]
+    await talk.tap(cid, texts.say("button-claim"), group)
     await talk.tap(cid, "Yes", group)
     assert (await talk.reply(reply_id)).answered_by == cid
 
@@ -88,26 +88,26 @@ async def test_what_was_taken_can_be_given_back_and_be_taken_by_another(talk: Co
 async def test_the_buttons_of_a_step_that_nobody_has_taken_decide_nothing(talk: Conversation) -> None:
     _, bob, _, group = await three_in_a_group(talk)
     reply_id = await talk.ask(group, SURE, CLAIM)
-    await talk.tap(bob, texts.BUTTON_CLAIM, group)
+    await talk.tap(bob, texts.say("button-claim"), group)
     message = await talk.message_with(group, "Yes")
     data = message["reply_markup"]["inline_keyboard"][0][0]["callback_data"]
     await talk.tap(bob, "Give it back (Bob)", group)
     stale = await talk.telegram.press(bob, message, group, data=data, stale=True)
     await talk.turn()
-    assert await talk.telegram.toast(stale) == texts.CLAIM_FIRST
+    assert await talk.telegram.toast(stale) == texts.say("claim-first")
     assert await state(talk, reply_id) == "posted"
 
 
 async def test_an_administrator_assigns_a_step_to_whom_they_name(talk: Conversation) -> None:
     ann, bob, cid, group = await three_in_a_group(talk)
     reply_id = await talk.ask(group, SURE, CLAIM)
-    prompt = (await talk.message_with(group, texts.BUTTON_CLAIM))["message_id"]
+    prompt = (await talk.message_with(group, texts.say("button-claim")))["message_id"]
     named = [{"type": "bot_command", "offset": 0, "length": 7}]
     mention = {"type": "text_mention", "offset": 8, "length": 3, "user": CID | {"id": cid}}
     await talk.say(bob, "/assign Cid", group, reply_to=prompt, entities=[*named, mention])
-    assert await talk.last(group) == texts.ASSIGN_ADMINS
+    assert await talk.last(group) == texts.say("assign-admins")
     await talk.say(ann, "/assign @nobody_we_know", group, reply_to=prompt)
-    assert await talk.last(group) == texts.ASSIGN_WHOM
+    assert await talk.last(group) == texts.say("assign-whom")
     await talk.say(ann, "/assign Cid", group, reply_to=prompt, entities=[*named, mention])
     assert (await talk.reply(reply_id)).claimed_by == cid
     prompt = (await talk.message_with(group, "Yes"))["message_id"]
@@ -173,7 +173,7 @@ async def test_of_an_engine_group_only_its_members_may_answer(talk: Conversation
     ann, bob, _, group = await three_in_a_group(talk)
     await talk.fakes.engine.add_to_group(f"tg_user_{bob}", "sales")
     reply_id = await talk.ask(group, SURE, {"allow": "group:sales"})
-    assert await talk.tap(ann, "Yes", group) == texts.NOT_YOURS
+    assert await talk.tap(ann, "Yes", group) == texts.say("not-yours")
     await talk.tap(bob, "Yes", group)
     assert (await talk.reply(reply_id)).answered_by == bob
 
@@ -182,6 +182,6 @@ async def test_who_started_a_process_may_answer_for_the_group(talk: Conversation
     ann, bob, _, group = await three_in_a_group(talk)
     started: dict[str, Any] = {"process_variables": {"telegram_user_id": ann}}
     reply_id = await talk.ask(group, SURE, {"allow": "starter"}, **started)
-    assert await talk.tap(bob, "Yes", group) == texts.NOT_YOURS
+    assert await talk.tap(bob, "Yes", group) == texts.say("not-yours")
     await talk.tap(ann, "Yes", group)
     assert await state(talk, reply_id) == "answered"

@@ -232,9 +232,9 @@ async def test_when_the_world_fails_the_person_is_told_and_the_queue_goes_on(
         patch.setattr(dispatcher, "route", fail)
         if kind == "message":
             await talk.say(ann, "hello")
-            assert await talk.last(ann) == texts.TRY_AGAIN
+            assert await talk.last(ann) == texts.say("try-again")
         else:
-            assert await talk.tap(ann, "Yes") == texts.TRY_AGAIN
+            assert await talk.tap(ann, "Yes") == texts.say("try-again")
     assert "this must be rolled back" not in await talk.telegram.texts(ann)
     assert await all_handled(talk.db)
     assert (await talk.reply(reply_id)).state == "posted"
@@ -254,7 +254,7 @@ async def test_a_telegram_that_fails_a_handler_is_of_the_world(
     await talk.turn()
     await talk.telegram.fault(kind, "getChatAdministrators", **more)
     await talk.say(ann, "/groups")
-    assert await talk.last(ann) == texts.TRY_AGAIN
+    assert await talk.last(ann) == texts.say("try-again")
     assert await all_handled(talk.db)
 
 

@@ -85,7 +85,7 @@ async def test_groups_lists_those_where_one_is_an_administrator_now(talk: Conver
     await known_group(talk, ann, title="Not mine")
     await menu(talk, ann)
     assert await talk.buttons(ann) == ["Club", "Mine"]
-    assert await talk.last(ann) == texts.OR_PICK_A_GROUP
+    assert await talk.last(ann) == texts.say("or-pick-a-group")
     await talk.telegram.control("PATCH", f"/chats/{club}/members/{ann}", status="member")
     await menu(talk, ann)
     assert captions((await talk.telegram.shown(ann))[-2]) == ["Mine"]
@@ -94,9 +94,9 @@ async def test_groups_lists_those_where_one_is_an_administrator_now(talk: Conver
 async def test_groups_offers_to_pick_one_where_none_is_known(talk: Conversation) -> None:
     ann = await talk.telegram.ann()
     await menu(talk, ann)
-    assert texts.NO_GROUPS in await talk.telegram.texts(ann)
+    assert texts.say("no-groups") in await talk.telegram.texts(ann)
     keyboard = (await talk.telegram.last(ann))["sandbox"]["reply_keyboard"]["keyboard"]
-    assert keyboard[0][0]["text"] == texts.BUTTON_PICK_GROUP
+    assert keyboard[0][0]["text"] == texts.say("button-pick-group")
 
 
 async def test_a_group_that_is_picked_becomes_known(talk: Conversation) -> None:
@@ -106,7 +106,7 @@ async def test_a_group_that_is_picked_becomes_known(talk: Conversation) -> None:
     await talk.telegram.send(ann, chat_shared={"request_id": 1, "chat_id": group})
     await talk.turn()
     assert await talk.last(ann) == "Group"
-    assert captions(await talk.telegram.last(ann)) == [texts.BUTTON_SETTINGS]
+    assert captions(await talk.telegram.last(ann)) == [texts.say("button-settings")]
     assert (await chats(talk))["Group"]
 
 
@@ -115,7 +115,7 @@ async def test_a_picked_group_that_is_not_ones_own_is_refused(talk: Conversation
     group = await talk.telegram.group(ann)
     await talk.telegram.send(ann, chat_shared={"request_id": 1, "chat_id": group})
     await talk.turn()
-    assert await talk.last(ann) == texts.NOT_AN_ADMIN
+    assert await talk.last(ann) == texts.say("not-an-admin")
 
 
 async def test_a_picked_group_without_the_bot_is_told_so(talk: Conversation) -> None:
@@ -123,7 +123,7 @@ async def test_a_picked_group_without_the_bot_is_told_so(talk: Conversation) -> 
     group = await talk.telegram.group(ann, admins=[ann], with_bot=False)
     await talk.telegram.send(ann, chat_shared={"request_id": 9, "chat_id": group})
     await talk.turn()
-    assert await talk.last(ann) == texts.NOT_A_MEMBER
+    assert await talk.last(ann) == texts.say("not-a-member")
 
 
 async def test_an_anonymous_administrator_is_told_why_not(talk: Conversation) -> None:
@@ -133,14 +133,14 @@ async def test_an_anonymous_administrator_is_told_why_not(talk: Conversation) ->
         "PATCH", f"/chats/{group}/members/{ann}", status="administrator", is_anonymous=True
     )
     await talk.say(ann, "/groups@stepgram_bot", group, anonymous=True)
-    assert await talk.last(group) == texts.ANONYMOUS_ADMIN
+    assert await talk.last(group) == texts.say("anonymous-admin")
 
 
 async def test_groups_in_a_group_points_to_the_private_chat(talk: Conversation) -> None:
     ann = await talk.telegram.ann()
     group = await known_group(talk, ann, admins=[ann])
     await talk.say(ann, "/groups@stepgram_bot", group)
-    assert await talk.last(group) == texts.GROUPS_IN_PRIVATE
+    assert await talk.last(group) == texts.say("groups-in-private")
 
 
 # starting
@@ -149,11 +149,11 @@ async def test_groups_in_a_group_points_to_the_private_chat(talk: Conversation) 
 async def test_an_audit_is_started_from_the_menu(talk: Conversation) -> None:
     ann = await talk.telegram.ann()
     group = await known_group(talk, ann, title="Club <b>", admins=[ann])
-    await menu(talk, ann, "Club <b>", texts.BUTTON_SETTINGS, texts.BUTTON_IMPORT)
-    assert texts.BUTTON_CANCEL in await talk.buttons(ann)
+    await menu(talk, ann, "Club <b>", texts.say("button-settings"), texts.say("button-import"))
+    assert texts.say("button-cancel") in await talk.buttons(ann)
     assert any("Import the history of Club <b>" in text for text in await talk.telegram.texts(ann))
-    await talk.tap(ann, texts.BUTTON_START)
-    assert texts.STARTING in await talk.telegram.texts(ann)
+    await talk.tap(ann, texts.say("button-start"))
+    assert texts.say("starting") in await talk.telegram.texts(ann)
     (row,) = await all_of(talk.db, ProcessStart)
     assert (row.definition_key, row.business_key) == (groups.PROCESS, f"import_{group}_{ann}")
     assert row.variables == {
@@ -166,11 +166,11 @@ async def test_an_audit_is_started_from_the_menu(talk: Conversation) -> None:
 async def test_a_start_can_be_thought_better_of(talk: Conversation) -> None:
     ann = await talk.telegram.ann()
     await known_group(talk, ann, admins=[ann])
-    await menu(talk, ann, "Club", texts.BUTTON_SETTINGS)
-    await talk.tap(ann, texts.BUTTON_BACK)
-    for caption in (texts.BUTTON_SETTINGS, texts.BUTTON_IMPORT, texts.BUTTON_CANCEL):
+    await menu(talk, ann, "Club", texts.say("button-settings"))
+    await talk.tap(ann, texts.say("button-back"))
+    for caption in (texts.say("button-settings"), texts.say("button-import"), texts.say("button-cancel")):
         await talk.tap(ann, caption)
-    assert texts.START_CANCELLED in await talk.telegram.texts(ann)
+    assert texts.say("start-cancelled") in await talk.telegram.texts(ann)
     assert await all_of(talk.db, ProcessStart) == []
 
 
@@ -179,7 +179,7 @@ async def test_a_menu_is_one_message(talk: Conversation) -> None:
     await known_group(talk, ann, admins=[ann])
     await talk.say(ann, "/groups")
     before = len(await talk.telegram.shown(ann))
-    for caption in ("Club", texts.BUTTON_SETTINGS, texts.BUTTON_IMPORT):
+    for caption in ("Club", texts.say("button-settings"), texts.say("button-import")):
         await talk.tap(ann, caption)
     assert len(await talk.telegram.shown(ann)) == before
 
@@ -187,15 +187,17 @@ async def test_a_menu_is_one_message(talk: Conversation) -> None:
 async def test_rights_that_were_lost_meanwhile_end_the_menu(talk: Conversation) -> None:
     ann = await talk.telegram.ann()
     group = await known_group(talk, ann, admins=[ann])
-    await menu(talk, ann, "Club", texts.BUTTON_SETTINGS, texts.BUTTON_IMPORT)
+    await menu(talk, ann, "Club", texts.say("button-settings"), texts.say("button-import"))
     await talk.telegram.control("PATCH", f"/chats/{group}/members/{ann}", status="member")
-    assert await talk.tap(ann, texts.BUTTON_START) == texts.NOT_AN_ADMIN
+    assert await talk.tap(ann, texts.say("button-start")) == texts.say("not-an-admin")
     assert await all_of(talk.db, ProcessStart) == []
 
 
 async def start_once(talk: Conversation, ann: int) -> ProcessStart:
     """Start an audit and have it started."""
-    await menu(talk, ann, "Club", texts.BUTTON_SETTINGS, texts.BUTTON_IMPORT, texts.BUTTON_START)
+    await menu(
+        talk, ann, "Club", texts.say("button-settings"), texts.say("button-import"), texts.say("button-start")
+    )
     await run_start(talk)
     return (await all_of(talk.db, ProcessStart))[-1]
 
@@ -212,14 +214,18 @@ async def test_a_second_start_while_one_runs_offers_to_go_on_with_it(talk: Conve
     ann = await talk.telegram.ann()
     group = await known_group(talk, ann, admins=[ann])
     await start_once(talk, ann)
-    await menu(talk, ann, "Club", texts.BUTTON_SETTINGS, texts.BUTTON_IMPORT, texts.BUTTON_START)
-    assert texts.ALREADY_RUNNING in await talk.telegram.texts(ann)
-    await talk.tap(ann, texts.BUTTON_GO_ON)
-    assert texts.NOTHING_WAITS_THERE in await talk.telegram.texts(ann)
+    await menu(
+        talk, ann, "Club", texts.say("button-settings"), texts.say("button-import"), texts.say("button-start")
+    )
+    assert texts.say("already-running") in await talk.telegram.texts(ann)
+    await talk.tap(ann, texts.say("button-go-on"))
+    assert texts.say("nothing-waits-there") in await talk.telegram.texts(ann)
     await talk.ask(ann, {"text_a": "Sure?", "action_yes": "Yes"}, business_key=f"import_{group}_{ann}")
     await talk.ask(ann, {"text_a": "Another process", "action_no": "No"})
-    await menu(talk, ann, "Club", texts.BUTTON_SETTINGS, texts.BUTTON_IMPORT, texts.BUTTON_START)
-    await talk.tap(ann, texts.BUTTON_GO_ON)
+    await menu(
+        talk, ann, "Club", texts.say("button-settings"), texts.say("button-import"), texts.say("button-start")
+    )
+    await talk.tap(ann, texts.say("button-go-on"))
     assert await talk.last(ann) == "Sure?"
     assert len(await all_of(talk.db, ProcessStart)) == 1
 
@@ -227,10 +233,10 @@ async def test_a_second_start_while_one_runs_offers_to_go_on_with_it(talk: Conve
 async def test_two_taps_on_start_start_one(talk: Conversation) -> None:
     ann = await talk.telegram.ann()
     await known_group(talk, ann, admins=[ann])
-    await menu(talk, ann, "Club", texts.BUTTON_SETTINGS, texts.BUTTON_IMPORT)
-    message = await talk.message_with(ann, texts.BUTTON_START)
+    await menu(talk, ann, "Club", texts.say("button-settings"), texts.say("button-import"))
+    message = await talk.message_with(ann, texts.say("button-start"))
     for _ in range(2):
-        await talk.telegram.press(ann, message, caption=texts.BUTTON_START)
+        await talk.telegram.press(ann, message, caption=texts.say("button-start"))
     await talk.turn()
     assert len(await all_of(talk.db, ProcessStart)) == 1
 
@@ -250,8 +256,10 @@ async def test_an_engine_that_cannot_say_is_taken_to_run_it_still(talk: Conversa
     await known_group(talk, ann, admins=[ann])
     await start_once(talk, ann)
     talk.fakes.engine.fail("active_instances", EngineUnavailable("away"))
-    await menu(talk, ann, "Club", texts.BUTTON_SETTINGS, texts.BUTTON_IMPORT, texts.BUTTON_START)
-    assert texts.ALREADY_RUNNING in await talk.telegram.texts(ann)
+    await menu(
+        talk, ann, "Club", texts.say("button-settings"), texts.say("button-import"), texts.say("button-start")
+    )
+    assert texts.say("already-running") in await talk.telegram.texts(ann)
 
 
 # the starter
@@ -290,7 +298,7 @@ async def test_a_process_that_cannot_be_started_is_told_to_who_asked(
     async with talk.db.begin() as tx:
         await starter._tell(tx, (await all_of(talk.db, ProcessStart))[0], "x")
     await talk.send()
-    assert await talk.last(ann) == texts.CANNOT_START
+    assert await talk.last(ann) == texts.say("cannot-start")
 
 
 async def test_a_fault_behind_a_start_is_tried_a_few_times(talk: Conversation) -> None:

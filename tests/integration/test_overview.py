@@ -37,9 +37,9 @@ async def test_a_groups_step_waits_for_who_took_it(talk: Conversation) -> None:
     ann, bob = await talk.telegram.ann(), await talk.telegram.ann("Bob")
     group = await talk.telegram.group(ann, bob)
     await talk.ask(group, SURE, {"title": "Ours", "claim": "true"})
-    await talk.tap(bob, texts.BUTTON_CLAIM, group)
+    await talk.tap(bob, texts.say("button-claim"), group)
     await talk.say(ann, "/tasks")
-    assert await talk.last(ann) == texts.NO_TASKS
+    assert await talk.last(ann) == texts.say("no-tasks")
     await talk.say(bob, "/tasks")
     assert "Ours" in await talk.last(bob)
 
@@ -47,7 +47,7 @@ async def test_a_groups_step_waits_for_who_took_it(talk: Conversation) -> None:
 async def test_history_says_what_was_answered_newest_first(talk: Conversation) -> None:
     ann = await talk.telegram.ann()
     await talk.say(ann, "/history")
-    assert await talk.last(ann) == texts.NO_HISTORY
+    assert await talk.last(ann) == texts.say("no-history")
     await talk.ask(ann, {"form_a": None, **SURE}, {"title": "First <b>", "form_a.required": "true"})
     await talk.say(ann, "One")
     await talk.tap(ann, "Yes, sure")
@@ -61,7 +61,7 @@ async def test_history_says_what_was_answered_newest_first(talk: Conversation) -
 async def test_status_shows_where_a_running_instance_stands(talk: Conversation) -> None:
     ann = await talk.telegram.ann()
     await talk.say(ann, "/status")
-    assert await talk.last(ann) == texts.NO_STATUS
+    assert await talk.last(ann) == texts.say("no-status")
     await talk.ask(ann, SURE, {"title": "It"})
     await talk.say(ann, "/status")
     await talk.tap(ann, "audit")
@@ -69,7 +69,7 @@ async def test_status_shows_where_a_running_instance_stands(talk: Conversation) 
     await talk.tap(ann, "Yes, sure")
     await talk.complete()
     await talk.say(ann, "/status")
-    assert await talk.last(ann) == texts.NO_STATUS
+    assert await talk.last(ann) == texts.say("no-status")
 
 
 @pytest.mark.parametrize("command", ["/status", "/history", "/new"])
@@ -77,7 +77,7 @@ async def test_what_is_personal_is_told_in_private(talk: Conversation, command: 
     ann = await talk.telegram.ann()
     group = await talk.telegram.group(ann)
     await talk.say(ann, f"{command}@stepgram_bot", group)
-    assert await talk.last(group) == texts.GROUPS_IN_PRIVATE
+    assert await talk.last(group) == texts.say("groups-in-private")
 
 
 async def test_nobody_sees_where_anothers_instance_stands(talk: Conversation) -> None:
@@ -90,7 +90,7 @@ async def test_nobody_sees_where_anothers_instance_stands(talk: Conversation) ->
     own = await talk.telegram.last(bob)
     tap = await talk.telegram.press(bob, own, data=data, stale=True)
     await talk.turn()
-    assert await talk.telegram.toast(tap) == texts.OUTDATED
+    assert await talk.telegram.toast(tap) == texts.say("outdated")
 
 
 async def test_the_diagram_is_sent_as_a_picture(talk: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:

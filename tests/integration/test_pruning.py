@@ -231,5 +231,5 @@ async def test_a_button_of_a_step_that_was_pruned_gets_a_polite_answer_and_goes(
         await tx.execute(update(PendingReply).where(PendingReply.id == reply_id).values(**gone))
     await prune(fakes.db, AGES)
     assert await all_of(fakes.db, PendingReply) == []
-    assert await talk.tap(ann, "Yes") == texts.OUTDATED
+    assert await talk.tap(ann, "Yes") == texts.say("outdated")
     assert await talk.buttons(ann) == []

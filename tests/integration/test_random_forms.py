@@ -93,7 +93,7 @@ async def test_whatever_people_do_in_a_form_the_process_gets_what_the_model_says
     while model.asked is not None:
         say = next(each for each in model.moves() if each.startswith("say "))
         await _play(talk, ann, model, *say.split(" ", 1))
-    await talk.tap(ann, texts.BUTTON_SUBMIT)
+    await talk.tap(ann, texts.say("button-submit"))
     told = variables(await talk.reply(reply_id))
     assert told == {f"form_{at}": value for at, value in enumerate(model.answers)}
     assert await talk.buttons(ann) == []
@@ -104,7 +104,7 @@ async def _play(talk: Conversation, ann: int, model: Model, move: str, what: str
     at = model.asked
     if move == "edit":
         index = int(what)
-        await talk.tap(ann, texts.BUTTON_EDIT)
+        await talk.tap(ann, texts.say("button-edit"))
         caption = next(each for each in await talk.buttons(ann) if each.startswith(f"{index}: "))
         model.shown[index] = caption.partition(": ")[2]
         await talk.tap(ann, caption)
@@ -116,12 +116,12 @@ async def _play(talk: Conversation, ann: int, model: Model, move: str, what: str
     if move == "say":
         model.answer(KINDS[model.kinds[at][0]][1][what])
     elif move == "skip":
-        await talk.tap(ann, texts.BUTTON_SKIP)
+        await talk.tap(ann, texts.say("button-skip"))
         model.answer(None)
     elif move == "back":
-        await talk.tap(ann, texts.BUTTON_BACK)
+        await talk.tap(ann, texts.say("button-back"))
         model.take_back(at - 1)
     elif move == "keep":
-        keep = texts.BUTTON_KEEP.format(value="")
+        keep = texts.say("button-keep", value="")
         await talk.tap(ann, next(each for each in await talk.buttons(ann) if each.startswith(keep)))
         model.answer(model.before[at])

@@ -44,7 +44,7 @@ async def test_a_person_is_offered_what_they_may_start_and_nothing_else(talk: Co
     await talk.say(ann, "/new")
     assert await talk.buttons(ann) == [caption]
     await talk.say(bob, "/new")
-    assert await talk.last(bob) == texts.NOTHING_STARTABLE
+    assert await talk.last(bob) == texts.say("nothing-startable")
 
 
 async def test_the_answers_of_a_start_form_are_the_first_variables(talk: Conversation) -> None:
@@ -54,11 +54,11 @@ async def test_the_answers_of_a_start_form_are_the_first_variables(talk: Convers
     await talk.tap(ann, caption)
     assert await talk.last(ann) == "An expense\n\n1 of 2: amount"
     await talk.say(ann, "much")
-    assert await talk.last(ann) == texts.NOT_AN_INTEGER
+    assert await talk.last(ann) == texts.say("not-an-integer", example="42")
     await talk.say(ann, "12")
     await talk.say(ann, "Lunch")
     assert await started(talk) == [{"form_amount": 12, "form_why": "Lunch", "telegram_user_id": ann}]
-    assert await talk.last(ann) == texts.STARTING
+    assert await talk.last(ann) == texts.say("starting")
 
 
 async def test_a_process_without_a_form_starts_by_one_tap_once(talk: Conversation) -> None:
@@ -89,7 +89,7 @@ async def test_what_one_may_start_no_more_is_not_started_by_an_old_button(talk: 
     caption = offer(talk, ann)
     await talk.say(ann, "/new")
     talk.fakes.engine.startables.clear()
-    assert await talk.tap(ann, caption) == texts.OUTDATED
+    assert await talk.tap(ann, caption) == texts.say("outdated")
     assert await all_of(talk.db, PendingReply) == []
 
 
@@ -101,7 +101,7 @@ async def test_while_an_instance_of_a_business_key_runs_no_other_is_started(talk
         await talk.tap(ann, caption)
         await talk.say(ann, "7")
         assert len(await started(talk)) == count
-    assert await talk.last(ann) == texts.RUNS_ALREADY.format(key="exp-7")
+    assert await talk.last(ann) == texts.say("runs-already", key="exp-7")
     assert [row.business_key for row in await all_of(talk.db, ProcessStart)] == ["exp-7"]
     talk.fakes.engine.instances.clear()  # it has ended
     await talk.say(ann, "/new")
@@ -117,7 +117,7 @@ async def test_a_start_form_can_be_left_and_cancelled(talk: Conversation) -> Non
     await talk.tap(ann, caption)
     await talk.say(ann, "/cancel")
     await talk.tap(ann, "Cancel: An expense")
-    await talk.tap(ann, texts.BUTTON_CANCEL_YES)
+    await talk.tap(ann, texts.say("button-cancel-yes"))
     assert await started(talk) == []
     (row,) = await all_of(talk.db, PendingReply)
     assert row.state == "cancelled"
@@ -139,7 +139,7 @@ async def test_a_start_form_with_a_mistake_is_told_to_be_out_of_order(
     caption = offer(talk, ann, start=start)
     await talk.say(ann, "/new")
     await talk.tap(ann, caption)
-    assert await talk.last(ann) == texts.CANNOT_START
+    assert await talk.last(ann) == texts.say("cannot-start")
 
 
 async def test_a_day_in_a_business_key_is_written_as_people_write_it(talk: Conversation) -> None:

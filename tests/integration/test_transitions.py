@@ -420,10 +420,3 @@ async def test_the_rows_whose_task_should_be_there_are_read_in_pages(db: Databas
             pages.append([row.state for row in page])
             after = page[-1].id
     assert pages == [list(OPEN), ["answered"]]
-
-
-@pytest.mark.parametrize(
-    ("moment", "told"), [(datetime(2026, 3, 14, 9, 5, tzinfo=UTC), "09:05"), (None, "?")]
-)
-def test_a_time_of_day_is_told_in_utc(moment: datetime | None, told: str) -> None:
-    assert replies.utc(moment) == told

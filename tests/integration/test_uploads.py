@@ -144,11 +144,11 @@ async def test_a_file_that_nobody_asked_for_is_told_so(talk: Conversation) -> No
     ann = await talk.telegram.ann()
     await send_file(talk, ann)
     await talk.turn()
-    assert await talk.last(ann) == texts.FILE_NOT_EXPECTED
+    assert await talk.last(ann) == texts.say("file-not-expected")
     await talk.ask(ann, {"form_a": None})
     await send_file(talk, ann)
     await talk.turn()
-    assert await talk.last(ann) == texts.FILE_NOT_EXPECTED
+    assert await talk.last(ann) == texts.say("file-not-expected")
     assert await all_of(talk.db, Upload) == []
 
 
@@ -172,7 +172,7 @@ async def test_a_file_that_might_be_for_two_steps_is_taken_for_neither(talk: Con
             await transitions.close_dialog(tx, reply_id)
     await send_file(talk, ann)
     await talk.turn()
-    assert await talk.last(ann) == texts.FILE_NOT_EXPECTED
+    assert await talk.last(ann) == texts.say("file-not-expected")
 
 
 async def test_a_groups_file_is_sent_as_a_reply(talk: Conversation) -> None:
@@ -194,7 +194,7 @@ async def test_a_second_file_while_the_first_is_on_its_way_is_told_to_wait(talk:
     await talk.telegram.receive(talk.db)
     await talk.handle()
     await talk.send()
-    assert await talk.last(ann) == texts.ONE_IS_ON_ITS_WAY
+    assert await talk.last(ann) == texts.say("one-is-on-its-way")
     assert len(await all_of(talk.db, Upload)) == 1
 
 
@@ -229,7 +229,7 @@ async def test_a_bucket_that_is_away_is_told_once_and_the_file_is_stored_later(
         with pytest.raises(type(error)):
             await Uploader(talk.fakes.services).handle(await take(talk))
     await talk.send()
-    assert (await talk.telegram.texts(ann)).count(texts.STORAGE_AWAY) == 1
+    assert (await talk.telegram.texts(ann)).count(texts.say("storage-away")) == 1
     await Uploader(talk.fakes.services).handle(await take(talk))
     assert (await talk.reply(reply_id)).state == "answered"
 
@@ -257,7 +257,7 @@ async def test_a_file_that_telegram_no_longer_gives_is_asked_for_again(talk: Con
     (row,) = await all_of(talk.db, Upload)
     await change(talk.db, row, file_id="gone")
     await talk.turn()
-    assert await talk.last(ann) == texts.FILE_GONE
+    assert await talk.last(ann) == texts.say("file-gone")
     assert await state_of_upload(talk) == "refused"
 
 
@@ -271,7 +271,7 @@ async def test_a_file_that_can_never_be_stored_is_told_to_its_sender(talk: Conve
     async with talk.db.begin() as tx:
         await Uploader(talk.fakes.services)._lost(tx, row, "RuntimeError")
     await talk.send()
-    assert await talk.last(ann) == texts.FILE_LOST
+    assert await talk.last(ann) == texts.say("file-lost")
 
 
 async def test_a_crash_after_the_file_was_stored_stores_it_under_the_same_key(

@@ -51,7 +51,7 @@ async def form(stage: Stage) -> None:
     await stage.answers("1 of 3: Your name", "Ann")
     await stage.answers("2 of 3: How many", "42")
     await stage.taps("3 of 3: Which colour", "Red")
-    await stage.taps(texts.YOUR_DECISION, YES)
+    await stage.taps(texts.say("your-decision"), YES)
     stage.given |= {"form_name": "Ann", "form_amount": 42, "form_colour": "red"}
     decided(stage)
 
@@ -82,7 +82,7 @@ async def shown(stage: Stage) -> None:
     """A notice, then a step that shows a picture and a file of the bucket; its person is the process's."""
     await stage.start()
     await stage.sees("Welcome")
-    await stage.taps(texts.YOUR_DECISION, YES)
+    await stage.taps(texts.say("your-decision"), YES)
     decided(stage)
 
 
@@ -160,9 +160,9 @@ async def cancelled(stage: Stage) -> None:
     await stage.start()
     await stage.is_asked("Shall we?")
     await stage.person.say("/cancel")
-    await stage.person.sees(texts.CANCEL_WHICH, buttons=["Cancel: Trip"], patience_s=30)
+    await stage.person.sees(texts.say("cancel-which"), buttons=["Cancel: Trip"], patience_s=30)
     await stage.person.tap("Cancel: Trip")
-    await stage.person.tap(texts.BUTTON_CANCEL_YES)
+    await stage.person.tap(texts.say("button-cancel-yes"))
     await stage.until_states("cancelled")
 
 

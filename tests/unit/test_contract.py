@@ -9,6 +9,7 @@ import pytest
 
 from shared.errors import AuthorError
 from shared.steps import contract, fields
+from shared.steps.conversation import content
 from shared.steps.keys import KINDS, STEP_KEYS
 from shared.steps.model import Action, Ask, Option, Shown, Step
 from shared.steps.reading import Declared, as_text
@@ -18,6 +19,7 @@ FILE: Mapping[str, str] = {"s3_export": "The export"}
 TEXT: Mapping[str, str] = {"text_intro": "Hello"}
 
 VALID_KEYS = {
+    "currency": "EUR",
     "links": "true",
     "label": "Caption",
     "without_form": "true",
@@ -124,20 +126,23 @@ def test_an_expression_that_gave_nothing_shows_nothing(name: str, value: str | N
 @pytest.mark.parametrize(
     ("value", "shown"),
     [
+        ("text", "text"),
         (True, "Yes"),
         (False, "No"),
         (0, "0"),
         (1.5, "1.5"),
         (1000.0, "1000"),
+        (12345.5, "12,345.5"),
         (1e300, "1e+300"),
         (["a", 1, True], "a, 1, Yes"),
         ({"ä": 1, "b": [2, 3]}, "ä: 1, b: 2, 3"),
-        (datetime(2026, 3, 14, tzinfo=UTC), "2026-03-14"),
-        (datetime(2026, 3, 14, 15, 30, tzinfo=UTC), "2026-03-14 15:30"),
+        (datetime(2026, 3, 14, tzinfo=UTC), "Mar 14, 2026"),
+        (datetime(2026, 3, 14, 15, 30, tzinfo=UTC), "Mar 14, 2026, 15:30"),
     ],
 )
 def test_a_value_is_shown_as_people_read_it(value: Any, shown: str) -> None:
-    assert read({"Value": value}).shown[0].value == shown
+    (line,) = content(read({"Value": value}))
+    assert line.rich.text == f"Value: {shown}"
 
 
 def test_a_line_has_the_inputs_name_as_its_label_unless_one_is_given() -> None:
@@ -157,7 +162,8 @@ def test_the_people_whom_a_step_asks_are_never_shown_as_lines() -> None:
 def test_every_key_of_the_contract_is_taken_as_property_and_as_input(kind: str, key: str) -> None:
     item = ITEM_OF_KIND[kind]
     named = f"{item}.{key}"
-    base: dict[str, Any] = {**TEXT, item: None if kind == "field" else "abc"}
+    base: dict[str, Any] = {**TEXT, item: None if kind == "field" else 5 if kind == "line" else "abc"}
+    base |= {f"{item}.type": "decimal"} if (kind, key) == ("field", "currency") else {}
     value = "false" if (kind, key) == ("s3", "required") else VALID_KEYS[key]
     by_property = read(base, {named: value})
     by_input = read({**base, named: value}, {named: "<nothing that fits>"})

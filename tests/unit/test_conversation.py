@@ -1,6 +1,7 @@
 """What a step says and in which order, and what its answers become."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ def test_a_step_with_actions_has_its_buttons_under_its_text() -> None:
 
 def test_a_step_of_nothing_but_buttons_asks_for_the_decision() -> None:
     (draft,) = opened(read(ACTIONS))
-    assert said(draft) == texts.YOUR_DECISION
+    assert said(draft) == texts.say("your-decision")
 
 
 def test_a_review_of_nothing_has_nothing_to_edit() -> None:
@@ -78,10 +79,13 @@ def test_a_form_that_is_not_open_waits_behind_a_button() -> None:
     assert tappable(draft) == [[("Answer", "d:")]]
 
 
+NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
+
+
 def test_a_step_that_expires_says_until_when_below_its_title() -> None:
-    step = read({**ACTIONS, "text_a": "Sure?"}, {"title": "Trip"}).model_copy(update={"until": "noon UTC"})
+    step = read({**ACTIONS, "text_a": "Sure?"}, {"title": "Trip"}).model_copy(update={"until": NOON})
     (draft,) = opened(step)
-    assert said(draft) == "Trip\nuntil noon UTC\n\nSure?"
+    assert said(draft) == "Trip\nuntil Mar 14, 2026, 12:00 UTC\n\nSure?"
 
 
 def test_a_step_is_shown_anew_where_it_stands() -> None:
@@ -90,7 +94,7 @@ def test_a_step_is_shown_anew_where_it_stands() -> None:
     upcoming = conversation.shown_anew(step, answers, sign, dialog_open=True)
     assert [draft.item for draft in upcoming] == [None, "q1"]
     waiting = conversation.shown_anew(step, answers, sign, dialog_open=False)
-    assert [tappable(draft) for draft in waiting] == [[[(texts.BUTTON_ANSWER, "d:")]]]
+    assert [tappable(draft) for draft in waiting] == [[[(texts.say("button-answer"), "d:")]]]
     answers |= {"form_age": answer(7), "form_sure": answer(True)}
     done = conversation.shown_anew(step, answers, sign, dialog_open=False)
     assert [draft.kind for draft in done] == ["task_content", "action_buttons"]

@@ -70,7 +70,7 @@ def test_an_answer_becomes_a_typed_variable(
         ("integer", ["", "many", "1.5", "1e3", "--1", str(2**63), "9" * 5000], "a whole number, like 42"),
         ("decimal", ["", "many", "nan", "Infinity", "1e400", "1.2.3", "9" * 400], "a number, like 12.5"),
         ("boolean", ["", "maybe", "2", "yesno"], "answer yes or no"),
-        ("date", ["", "soon", "2026-02-30", "14/03/2026", "2026-03-14T00:00", "0000-01-01"], "a date, like"),
+        ("date", ["", "soon", "2026-02-30", "14/13/2026", "2026-03-14T00:00", "0000-01-01"], "a date, like"),
         (
             "email",
             ["", "me", "me@", "@example.org", "me@example", "a b@c.de", "a@b@c.de"],
@@ -102,7 +102,7 @@ def test_a_string_is_counted_as_the_engine_counts_it() -> None:
 @pytest.mark.parametrize(
     ("low", "high", "answer", "sentence"),
     [
-        (2, None, "a", "1 characters; at least 2 are expected"),
+        (2, None, "a", "one character; at least 2 are expected"),
         (None, 2, "abc", "3 characters; at most 2 are expected"),
         (2, 3, "abcd", "4 characters; 2 to 3 are expected"),
     ],

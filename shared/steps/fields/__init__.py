@@ -52,7 +52,7 @@ def load() -> None:
 
 def options_of(ask: Ask) -> tuple[Option, ...]:
     """The choices that stand under the question as buttons."""
-    return ask.options or (() if ask.is_file else TYPES[ask.type].options)
+    return ask.options or (() if ask.is_file else TYPES[ask.type].options())
 
 
 def read_answer(ask: Ask, answer: str) -> dict[str, Any]:
@@ -83,4 +83,4 @@ def skipped(ask: Ask) -> dict[str, Any]:
     """The answer that is kept where the person skipped a field: its default, or nothing."""
     if ask.default is not None:
         return read_answer(ask, ask.default)
-    return {"value": None, "type": "Null", "shown": texts.SKIPPED}
+    return {"value": None, "type": "Null", "shown": texts.say("skipped")}

@@ -52,7 +52,8 @@ class FieldType:
     takes: str
     gives: str
     widget: Widget = Widget.PLAIN
-    options: tuple[Option, ...] = ()
+    options: Callable[[], tuple[Option, ...]] = tuple
+    """Choices that every field of the type has, in the language of the moment."""
 
 
 def as_written(ask: Ask, typed: Typed) -> str:

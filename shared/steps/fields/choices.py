@@ -8,16 +8,27 @@ from shared import texts
 from shared.steps.fields.base import FieldType, InvalidAnswer, Typed, Widget, check_bounds
 from shared.steps.model import Ask, Option
 
-YES = {"yes", "y", "true", "1"}
-NO = {"no", "n", "false", "0"}
 _BETWEEN = re.compile(r"\s*(?:[,;\n]\s*|$)")
 
 
 def _boolean(ask: Ask, answer: str) -> Typed:
-    word = answer.strip().lower()
-    if word not in YES | NO:
-        raise InvalidAnswer(texts.NOT_YES_OR_NO)
-    return {"value": word in YES, "type": "Boolean"}
+    word = answer.strip().casefold()
+    if word in _words("words-for-yes"):
+        return {"value": True, "type": "Boolean"}
+    if word in _words("words-for-no"):
+        return {"value": False, "type": "Boolean"}
+    raise InvalidAnswer(texts.say("not-yes-or-no"))
+
+
+def _words(message: str) -> list[str]:
+    return [word.strip() for word in texts.say(message).split(",")]
+
+
+def _yes_and_no() -> tuple[Option, ...]:
+    return (
+        Option(value="true", caption=texts.say("yes")),
+        Option(value="false", caption=texts.say("no")),
+    )
 
 
 def _choice(ask: Ask, answer: str) -> Typed:
@@ -27,13 +38,13 @@ def _choice(ask: Ask, answer: str) -> Typed:
     for option in ask.options:
         if wanted in (option.caption.casefold(), option.value.casefold()):
             return {"value": option.value, "type": "String"}
-    raise InvalidAnswer(texts.NOT_A_CHOICE)
+    raise InvalidAnswer(texts.say("not-a-choice"))
 
 
 def _many(ask: Ask, answer: str) -> Typed:
     found = _listed(ask, answer.strip())
     if found is None:
-        raise InvalidAnswer(texts.NOT_CHOICES)
+        raise InvalidAnswer(texts.say("not-choices"))
     return chosen(ask, found)
 
 
@@ -66,7 +77,7 @@ def _listed(ask: Ask, text: str) -> list[str] | None:
 
 
 def _yes_or_no(ask: Ask, typed: Typed) -> str:
-    return "Yes" if typed["value"] else "No"
+    return texts.say("yes") if typed["value"] else texts.say("no")
 
 
 def _caption(ask: Ask, typed: Typed) -> str:
@@ -87,10 +98,10 @@ TYPES = (
         "boolean",
         _boolean,
         _yes_or_no,
-        "Yes and No as buttons; yes, y, true, 1, no, n, false, 0",
+        "Yes and No as buttons, or in words; `true`, `1`, `false`, `0`",
         "Boolean",
         Widget.ONE,
-        (Option(value="yes", caption="Yes"), Option(value="no", caption="No")),
+        _yes_and_no,
     ),
     FieldType(
         "choice",

@@ -1,6 +1,7 @@
-"""Fields that are numbers: integer, decimal."""
+"""Fields that are numbers: integer, decimal. What is written is read as the person's language writes it."""
 
 import math
+import re
 from decimal import Decimal, InvalidOperation
 
 from shared import texts
@@ -12,33 +13,46 @@ INTEGER = 2**31
 
 
 def _written(ask: Ask, answer: str) -> str:
-    """The digits without the spaces between them and the unit behind them."""
-    digits = "".join(answer.split())
-    unit = "".join((ask.unit or "").split())
-    if unit and digits.casefold().endswith(unit.casefold()):
-        digits = digits[: -len(unit)]
-    return digits.replace("'", "").replace("’", "").replace("\u2212", "-")
+    """The number alone: without the spaces in it, and without the unit or currency beside it."""
+    digits = "".join(answer.split()).replace("'", "").replace("’", "").replace("\u2212", "-")
+    units = [ask.unit] if ask.unit else []
+    units += texts.formats.currency_names(ask.currency) if ask.currency else []
+    for unit in ("".join(each.split()).casefold() for each in units):
+        if digits.casefold().endswith(unit):
+            digits = digits[: -len(unit)]
+        elif digits.lstrip("-").casefold().startswith(unit):
+            digits = digits.replace(digits.lstrip("-")[: len(unit)], "", 1)
+    return _ungrouped(digits).replace("_", "no")
+
+
+def _ungrouped(digits: str) -> str:
+    """Without separators of thousands, where they stand as the person's language has them: 1,000.5."""
+    group, point = texts.formats.separators()
+    shape = rf"[+-]?\d{{1,3}}(?:{re.escape(group)}\d{{3}})+(?:{re.escape(point)}\d*)?"
+    return digits.replace(group, "") if re.fullmatch(shape, digits, re.ASCII) else digits
 
 
 def _integer(ask: Ask, answer: str) -> Typed:
+    refusal = texts.say("not-an-integer", example="42")
     try:
-        number = int(_written(ask, answer).replace("_", "no"))
+        number = int(_written(ask, answer))
     except ValueError:
-        raise InvalidAnswer(texts.NOT_AN_INTEGER) from None
+        raise InvalidAnswer(refusal) from None
     if abs(number) >= LONG:
-        raise InvalidAnswer(texts.NOT_AN_INTEGER)
+        raise InvalidAnswer(refusal)
     check_number(ask, number)
     return {"value": number, "type": "Integer" if abs(number) < INTEGER else "Long"}
 
 
 def _decimal(ask: Ask, answer: str) -> Typed:
+    refusal = texts.say("not-a-number", example=texts.formats.number(12.5))
     try:
-        number = Decimal(_point(_written(ask, answer)).replace("_", "no"))
+        number = Decimal(_point(_written(ask, answer)))
     except InvalidOperation:
-        raise InvalidAnswer(texts.NOT_A_NUMBER) from None
+        raise InvalidAnswer(refusal) from None
     # What is finite here may be too large for a Double, and neither JSON nor the engine has infinity.
     if not (number.is_finite() and math.isfinite(float(number))):
-        raise InvalidAnswer(texts.NOT_A_NUMBER)
+        raise InvalidAnswer(refusal)
     check_number(ask, number)
     return {"value": float(number), "type": "Double"}
 
@@ -53,10 +67,11 @@ def _point(digits: str) -> str:
 
 
 def _shown(ask: Ask, typed: Typed) -> str:
-    return repr(typed["value"])
+    number = typed["value"]
+    return texts.formats.money(number, ask.currency) if ask.currency else texts.formats.number(number)
 
 
 TYPES = (
     FieldType("integer", _integer, _shown, "`42`, `1 000`", "Integer, beyond 32 bits Long"),
-    FieldType("decimal", _decimal, _shown, "`12.5`, `12,5`, `1.000,50`", "Double"),
+    FieldType("decimal", _decimal, _shown, "`12.5`, `12,5`, `1.000,50`; `1,000` by language", "Double"),
 )

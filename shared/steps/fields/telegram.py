@@ -12,17 +12,17 @@ from shared.steps.model import Ask
 def _user(ask: Ask, answer: str) -> Typed:
     match = re.fullmatch(r"(?:tg_user_)?([1-9][0-9]{0,17})", answer.strip())
     if match is None:
-        raise InvalidAnswer(texts.NOT_A_USER)
+        raise InvalidAnswer(texts.say("not-a-user"))
     return {"value": int(match[1]), "type": "Long"}
 
 
 def _location(ask: Ask, answer: str) -> Typed:
     match = re.fullmatch(r"\s*(-?\d{1,2}(?:\.\d+)?)\s*[,;\s]\s*(-?\d{1,3}(?:\.\d+)?)\s*", answer, re.ASCII)
     if match is None:
-        raise InvalidAnswer(texts.NOT_A_LOCATION)
+        raise InvalidAnswer(texts.say("not-a-location"))
     latitude, longitude = float(match[1]), float(match[2])
     if abs(latitude) > 90 or abs(longitude) > 180:
-        raise InvalidAnswer(texts.NOT_A_LOCATION)
+        raise InvalidAnswer(texts.say("not-a-location"))
     return {"value": json.dumps({"latitude": latitude, "longitude": longitude}), "type": "Json"}
 
 

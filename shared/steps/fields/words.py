@@ -40,7 +40,7 @@ def _matches(pattern: str, answer: str) -> bool:
 
 def _email(ask: Ask, answer: str) -> Typed:
     if re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", answer.strip()) is None:
-        raise InvalidAnswer(texts.NOT_AN_EMAIL)
+        raise InvalidAnswer(texts.say("not-an-email"))
     return _string(ask, answer.strip())
 
 
@@ -48,7 +48,7 @@ def _phone(ask: Ask, answer: str) -> Typed:
     number = re.sub(r"[\s().\u00a0/-]", "", answer.strip())
     number = "+" + number[2:] if number.startswith("00") else number
     if re.fullmatch(r"\+[0-9]+", number) is None or len(number) - 1 not in PHONE_DIGITS:
-        raise InvalidAnswer(texts.NOT_A_PHONE)
+        raise InvalidAnswer(texts.say("not-a-phone"))
     return _string(ask, number)
 
 
@@ -60,7 +60,7 @@ def _url(ask: Ask, answer: str) -> Typed:
     except ValueError:
         is_whole = False
     if not is_whole or re.search(r"[\s<>\"{}|\\^`\x00-\x1f]", address):
-        raise InvalidAnswer(texts.NOT_A_URL)
+        raise InvalidAnswer(texts.say("not-a-url"))
     return _string(ask, address)
 
 
@@ -68,7 +68,7 @@ def _json(ask: Ask, answer: str) -> Typed:
     try:
         value = json.loads(answer, parse_constant=_refuse)
     except (ValueError, RecursionError):
-        raise InvalidAnswer(texts.NOT_JSON) from None
+        raise InvalidAnswer(texts.say("not-json")) from None
     return {"value": storable(json.dumps(value, ensure_ascii=False)), "type": "Json"}
 
 

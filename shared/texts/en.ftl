@@ -1,0 +1,200 @@
+# Every sentence that a person reads, in English. Values come escaped from whoever says them.
+
+skipped = —
+not-an-integer = That should be a whole number, like { $example }.
+not-a-number = That should be a number, like { $example }.
+not-yes-or-no = Please answer yes or no.
+not-a-date = That should be a date, like { $example } or 2026-03-14.
+not-a-datetime = That should be a day and a time, like { $example } or 2026-03-14 15:30.
+not-an-email = That should be an e-mail address, like name@example.org.
+not-a-phone = That should be a phone number with its country code, like +49 30 123456.
+not-a-url = That should be a web address, like https://example.org/page.
+not-json = That should be JSON, like {"{"}"name": "value"{"}"}.
+not-a-user = That should be the id of a Telegram user, like 123456789.
+not-a-location = That should be a place, as latitude and longitude like 52.52, 13.405.
+not-a-choice = Please choose one of the buttons.
+not-choices = Please choose with the buttons, or list them with commas.
+wrong-length = { $found ->
+    [one] That has one character; { $range } are expected.
+   *[other] That has { $found } characters; { $range } are expected.
+  }
+wrong-count = You chose { $found }; { $range } are expected.
+out-of-range = That is out of range; { $range } is expected.
+range-both = { $low } to { $high }
+range-low = at least { $low }
+range-high = at most { $high }
+day-out-of-range = That day is out of range; a day from { $first } to { $last } is expected.
+day-too-early = A day from { $first } on is expected.
+day-too-late = A day up to { $last } is expected.
+wrong-pattern = That does not look right. { $help }
+wrong-pattern-help = Please check it and send it again.
+
+yes = Yes
+no = No
+words-for-yes = yes, y, true, 1
+words-for-no = no, n, false, 0
+
+button-answer = Answer
+button-skip = Skip
+button-submit = Submit
+button-edit = Edit
+button-back = « Back
+button-keep = Keep: { $value }
+button-chosen = Done ({ $count })
+button-share-phone = Share my phone number
+button-share-location = Share where I am
+button-pick-user = Pick a person
+which-option = Which of these do you mean?
+answer-changed = Your answer was changed to: { $value }
+question-of = { $number } of { $total }:
+
+button-claim = I take it
+button-release = Give it back ({ $name })
+claim-first = Somebody has to take this first: tap “I take it”.
+claimed-by = { $name } has taken this.
+somebody = Somebody
+assign-how = Reply to the step with /assign and name the person, like /assign @name.
+assign-whom = I do not know that person. They have to write to me or in this group once.
+assign-admins = Only administrators of this group can assign a step.
+your-vote = Your vote: { $caption }. You can change it until this is decided.
+your-decision = Your decision?
+not-yours = This question is for somebody else.
+outdated = This button is out of date. /tasks shows what waits for you.
+which-question = I cannot tell which question that answers; please reply to its newest copy.
+already-here = That has been answered already.
+already-answered = Already answered.
+already-answered-by = Already answered by { $name } at { $at }.
+withdrawn = This step is no longer needed.
+expired-note = This step was taken back; no answer is needed any more.
+given-up-note = This step cannot go on just now; the people who run the process have been told.
+time-is-up-note = The time for this is up; no answer is needed any more.
+time-is-up = This has expired; no answer is needed any more.
+handed-over-note = Nobody answered in time, so this was handed over to somebody else.
+handed-over = This was handed over to somebody else, because no answer came in time.
+too-late = Your answer came too late: the process had already taken this step back.
+send-something-else = I can take texts, files and taps on buttons. /tasks shows what waits for you.
+nothing-open = Nothing is waiting for your answer right now. /tasks shows what is.
+saved-engine-away = Your answer is saved. The process engine does not answer just now; it will get it as soon as it does.
+send-as-document = Please send it as a file: tap the paper clip, choose File, and pick { $what }.
+send-a-file = I am waiting for a file here: tap the paper clip, choose File, and pick { $what }.
+a-file = your file
+a-file-of = a { $kinds } file
+storage-away = The file store does not answer just now. Your file is not lost; I keep trying.
+file-not-expected = I did not expect a file just now. /tasks shows what waits for you.
+one-is-on-its-way = I am still storing the file that you sent before; please wait a moment.
+file-gone = Telegram no longer gives me that file; please send it again.
+file-lost = I could not store that file; please send it again.
+file-stored = ✓ { $name } ({ $size }) is stored.
+file-wrong-extension = I need a { $kinds } file; please send one of these.
+file-wrong-content = The name looks right, but the content is not { $kinds }; please send the real file.
+file-wrong-content-name = The name looks right, but the content is not what its name says; please send the real file.
+file-empty = That file is empty; please send one with content.
+file-too-large = That file is too large; at most { $size } can be taken.
+file-refused = I cannot take that file; please send another one.
+or-between = { $left } or { $right }
+size-bytes = { $number ->
+    [one] one byte
+   *[other] { $number } bytes
+  }
+size-kilobytes = { $number } kB
+size-megabytes = { $number } MB
+busy-with-another = You are answering something else just now. Finish it first, then tap Answer here.
+try-again = That did not work just now, please try again in a moment.
+questions-first = Please answer the questions first.
+done = Done
+answered-by = ✓ { $caption } · { $name }
+answered = ✓ { $caption }
+until = until { $moment }
+reminder = { $title } still waits for an answer.
+reminder-untitled = This still waits for an answer.
+held-back = { $count ->
+    [one] … and one more. It comes as you answer these; /tasks shows what waits for you.
+   *[other] … and { $count } more. They come as you answer these; /tasks shows what waits for you.
+  }
+held-back-many = … and { $count } or more. They come as you answer these; /tasks shows what waits for you.
+
+hello = Hello { $name }.
+help =
+    I bring you the steps of processes that need a person: I show what it is about, you answer with a button, a text or a file.
+
+    /tasks shows what waits for you
+    /status shows where your processes stand
+    /history shows what you have answered
+    /new shows what you may start
+    /groups shows the groups you administer, and what can be started for them
+    /cancel leaves or ends what waits for you
+    /assign, in a group as a reply to a step, says who is to do it
+    /settings sets your language, clock and quiet hours
+    /help shows this
+unknown-command = I do not know that command. /help shows those that I know.
+tasks-heading = This waits for you:
+tasks-heading-page = This waits for you ({ $first } to { $last } of { $count }):
+task-line = { $title } — { $process }, since { $since }
+no-tasks = Nothing waits for you.
+history = This is what you answered:
+no-history = You have not answered anything yet.
+status = These processes are running. Tap one to see where it stands:
+no-status = None of your processes is running.
+stands-at = { $process } stands at: { $places }
+button-show = Show: { $title }
+button-show-step = Show
+
+groups = Which group is it about?
+no-groups = I know no group where I am a member and you are an administrator. Add me to yours, or pick it below.
+or-pick-a-group = Is it another one? Pick it with the button below.
+button-pick-group = Pick a group
+anonymous-admin = You are writing as an anonymous administrator, so I cannot see who you are. Write to me in a private chat, or turn anonymity off in your administrator rights.
+groups-in-private = Let us do that in a private chat: open a chat with me and send /groups.
+not-a-member = I am not a member of that group. Add me to it, then pick it again.
+not-an-admin = Only administrators of the group can do that, and you are not one (any more).
+button-settings = Settings
+button-import = Import history
+button-start = Start
+button-cancel = Cancel
+button-go-on = Go on with it
+confirm-import = Import the history of { $group } and audit it?
+startable = This can be started:
+nothing-startable = There is nothing that you may start just now.
+runs-already = { $key } is running already, so nothing new was started.
+starting = Started. The first step comes in a moment.
+start-cancelled = All right, nothing was started.
+already-running = An import of this group is running already. Shall we go on with it?
+nothing-waits-there = It is running; nothing waits for you in it just now.
+here-it-is = Here it is:
+cannot-start = That cannot be started just now; the people who run this bot have been told why.
+
+cancel-which = What do you want to cancel?
+cancel-nothing = Nothing that waits for you can be cancelled here.
+cancel-sure = Really cancel “{ $title }”?
+button-cancel-yes = Yes, cancel it
+button-cancel-no = No, keep it
+cancel-done = Cancelled.
+cancel-kept = All right, nothing was cancelled.
+left = You left “{ $title }”. Your answers so far are kept.
+button-leave = Leave: { $title }
+button-cancel-step = Cancel: { $title }
+
+command-start = what I do
+command-new = what you may start
+command-groups = your groups, and what can be started for them
+command-tasks = what waits for you
+command-status = where your processes stand
+command-history = what you have answered
+command-cancel = leave or end what waits for you
+command-assign = in a group, as a reply to a step: who is to do it
+command-settings = your language, clock and quiet hours
+command-help = what I do and how
+
+settings-language = Language: { $language }
+settings-zone = Time zone: { $zone }, where it is { $now }
+settings-quiet = Quiet hours, without reminders: { $hours }
+settings-no-quiet = Quiet hours, without reminders: none
+settings-typed = You can also write what you wish, like /settings Europe/Berlin or /settings 22:30-06:30.
+settings-unknown = I know no such language, time zone or hours. Try /settings English, /settings Europe/Berlin or, in our private chat, /settings 22:30-06:30.
+settings-admins = Only administrators of this group can change its settings.
+settings-region = Where are you?
+settings-city = Which place has your time?
+settings-quiet-hours = When shall nobody remind you?
+button-zone = Time zone
+button-quiet-hours = Quiet hours
+button-no-quiet-hours = None
