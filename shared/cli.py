@@ -11,7 +11,7 @@ from alembic.util import CommandError
 from sqlalchemy import create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from shared import logs
+from shared import logs, texts
 from shared.authoring.lint import Topics, check_files, told
 from shared.authoring.preview import as_html, as_terminal, previews
 from shared.db import driver_url
@@ -63,6 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     preview.add_argument("file", type=Path, metavar="FILE")
     preview.add_argument("--element", metavar="ID", help="this step only")
     preview.add_argument("--vars", type=Path, metavar="FILE", help="values of process variables, as JSON")
+    preview.add_argument(
+        "--language", choices=texts.LANGUAGES, default=texts.DEFAULT, help="in which it is shown"
+    )
     preview.add_argument("--html", type=Path, metavar="FILE", help="write a page instead of text")
     deploy = commands.add_parser("deploy", help="check BPMN files and deploy them to the engine")
     deploy.add_argument("files", nargs="+", type=Path, metavar="FILE")
@@ -98,7 +101,8 @@ def _preview(options: argparse.Namespace, served: Served) -> None:
     if not isinstance(values, dict):
         raise ConfigurationError(f'--vars {options.vars} must be an object like {{"amount": 12}}')
     topics = served(TopicSettings().topic_modules)
-    shown = previews(options.file.read_bytes(), topics, values, options.element)
+    with texts.speaking(texts.Voice(options.language)):
+        shown = previews(options.file.read_bytes(), topics, values, options.element)
     if not shown:
         what = f"an element {options.element!r}" if options.element else "a step"
         raise ConfigurationError(f"{options.file} does not have {what} that asks a person")

@@ -62,7 +62,7 @@ def previews(
             if not step.title and not step.asks_nothing:
                 step = step.model_copy(update={"title": node.info.name or ""})
             told = tuple(f"{each.name}: {each.found}" for each in problems)
-            found.append(Preview(node.id, node.info.name or node.id, tuple(_messages(step)), told))
+            found.append(Preview(node.id, node.info.name or node.id, tuple(_messages(step.spoken())), told))
     return found
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from shared import texts
 from shared.authoring.lint import Topics
 from shared.authoring.preview import as_html, as_terminal, previews
 from shared.steps.fields import TYPES
@@ -61,3 +62,12 @@ def test_values_cannot_break_the_page(topics: Topics) -> None:
     page = as_html(previews(process("own", [step]), topics, {"name": "<script>alert(1)</script> 😀"}))
     assert "<script" not in page
     assert "😀" in page
+
+
+def test_a_step_is_shown_in_the_language_that_is_asked_for(topics: Topics) -> None:
+    inputs = {"telegram_user_id": "${who}", "text_a": "Sure?", "text_a.ru": "Точно?"}
+    with texts.speaking(texts.Voice("ru")):
+        told = shown(topics, inputs, {"form_x.type": "boolean"})
+    assert "Точно?" in told
+    assert "[ Да ]" in told
+    assert "Sure?" in shown(topics, inputs, {"form_x.type": "boolean"})
