@@ -31,7 +31,7 @@ URL = re.compile(
 EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]+\.)+[a-z]{2,}(?![\w@])", re.IGNORECASE)
 MENTION = re.compile(r"(?<![\w@])@[a-z]\w{2,31}(?!\w)", re.IGNORECASE | re.ASCII)
 COMMAND = re.compile(r"(?<![\w/<>@])/\w{1,64}(?:@[a-z0-9_]{3,32})?(?![\w/<>])", re.IGNORECASE | re.ASCII)
-HASHTAG = re.compile(r"(?<![\w#&])#(?=\w*[^\W\d])\w{1,256}")
+HASHTAG = re.compile(r"(?<![\w#&])#(?=\w*[^\W\d_])\w{1,256}")
 CASHTAG = re.compile(r"(?<![\w$])\$[A-Z]{1,8}(?![\w$])")
 
 

@@ -23,7 +23,7 @@ from devstack.sandbox.text import Entity, FormattedText, finish, utf16_slice
             "/start go /tasks@stepgram_bot a/b 1/2 //x",
             ["bot_command:/start", "bot_command:/tasks@stepgram_bot"],
         ),
-        ("#tag #1 $USD", ["hashtag:#tag", "cashtag:$USD"]),
+        ("#tag #1 #_ $USD", ["hashtag:#tag", "cashtag:$USD"]),
         ("😀 /go", ["bot_command:/go"]),
         ("3.5 kg, v1.2.3, e.g. this", []),
     ],
