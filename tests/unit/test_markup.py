@@ -7,10 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from devstack.sandbox.autolink import find_entities
 from shared.markup import (
     MAX_ENTITIES,
-    Entity,
     Rich,
     defuse,
     escape_value,
@@ -23,13 +21,13 @@ from shared.markup import (
     utf16_len,
 )
 from shared.markup import html as layout
+from tests.support.rich_text import covered, formatted, live
 
 JOINER = "\u2060"
 FORMATS = {
     "bold", "italic", "underline", "strikethrough", "spoiler", "code", "pre", "blockquote",
     "expandable_blockquote", "text_link",
 }  # fmt: skip
-SHIELDS = {"code", "pre", "text_link"}
 
 NASTY = [
     "http://evil.example/x?a=b#c", "www.evil.com", "evil.com", "EVIL.COM", "сайт.рф", "tg://resolve?domain=evil",
@@ -52,20 +50,6 @@ NASTY = [
 ]  # fmt: skip
 
 
-def live(rich: Rich) -> list[str]:
-    """What a client would make tappable beside the entities."""
-    units = rich.text.encode("utf-16-le")
-    shields = [entity for entity in rich.entities if entity["type"] in SHIELDS]
-    return [
-        units[2 * found.offset : 2 * found.end].decode("utf-16-le")
-        for found in find_entities(rich.text)
-        if not any(
-            found.offset < shield["offset"] + shield["length"] and shield["offset"] < found.end
-            for shield in shields
-        )
-    ]
-
-
 def assert_sendable(rich: Rich) -> None:
     units = rich.text.encode("utf-16-le")  # no half characters
     assert len(rich.entities) <= MAX_ENTITIES
@@ -79,28 +63,6 @@ def assert_sendable(rich: Rich) -> None:
         covered = units[2 * entity["offset"] : 2 * (entity["offset"] + entity["length"])]
         assert covered.decode("utf-16-le").strip(" \n")
         assert entity.get("url", "http").startswith("http")
-
-
-def formatted(*parts: Rich) -> list[tuple[str, frozenset[str]]]:
-    """Every visible character with its formats."""
-    result = []
-    for part in parts:
-        unit = 0
-        for char in part.text:
-            kinds = {
-                entity["type"]
-                for entity in part.entities
-                if entity["offset"] <= unit < entity["offset"] + entity["length"]
-            }
-            if not Rich(char).blank:
-                result.append((char, frozenset(kinds)))
-            unit += utf16_len(char)
-    return result
-
-
-def covered(rich: Rich, entity: Entity) -> str:
-    units = rich.text.encode("utf-16-le")
-    return units[2 * entity["offset"] : 2 * (entity["offset"] + entity["length"])].decode("utf-16-le")
 
 
 def readable(rich: Rich) -> str:
