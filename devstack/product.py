@@ -183,7 +183,9 @@ async def _serve(
         await up
         names = [str(file) for file in files]
         deployed = ", ".join(file.stem for file in files) + " deployed"
-        group.create_task(_told(report, "deploy", product.command("deploy", *names), deployed))
+        # As they are: what a template leaves open is for its author to fill in.
+        deploying = product.command("deploy", "--no-lint", *names)
+        group.create_task(_told(report, "deploy", deploying, deployed))
         for worker in WORKERS:
             group.create_task(_told(report, worker, product.start(worker, "workers"), "serving"))
 

@@ -34,7 +34,7 @@ _OPEN_OR_CLOSE = re.compile(r"<(/?)([a-z][a-z0-9-]*)")
 # the stack (both libraries below recurse); no person writes so.
 _MAX_TAGS = 1000
 _MAX_DEPTH = 50
-_MAX_CHARACTERS = 32_000
+MAX_CHARACTERS = 32_000
 
 # The parser below takes quadratic time for character references (0.6 s for 32,000), so characters that no
 # text can hold (they were cleaned away) stand for them meanwhile.
@@ -58,8 +58,8 @@ def render_html(template_html: str, *, allow_links: bool = False, live: bool = F
     ``live`` is for sentences of our own, in which every value went through ``escape_value``: their commands
     stay tappable.
     """
-    whole = len(template_html) <= _MAX_CHARACTERS
-    source = clean(template_html if whole else template_html[:_MAX_CHARACTERS] + "…")
+    whole = len(template_html) <= MAX_CHARACTERS
+    source = clean(template_html if whole else template_html[:MAX_CHARACTERS] + "…")
     if _PLAIN.fullmatch(source):  # most texts, at a tenth of the cost
         return _settled(Rich(source), allow_links=allow_links, live=live)
     source = source.replace("<spoiler>", "<tg-spoiler>")

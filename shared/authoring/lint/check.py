@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.authoring.lint import together
+from shared.authoring.lint import together, values
 from shared.authoring.lint.diagram import MAX_BYTES, Process, external_topics, is_expression, read
 from shared.authoring.lint.findings import Finding, finding
 from shared.authoring.lint.gateways import Decisions
@@ -74,6 +74,8 @@ def _check_process(file: str, process: Process, topics: Topics) -> Iterator[Find
     yield from _unknown_topics(file, process, topics)
     for step in steps.values():
         yield from contract_findings(file, step)
+        yield from values.too_long(file, step)
+    yield from values.placeholders(file, process)
     yield from _long_names(file, process, steps)
     yield from decisions.unset_variables()
     yield from decisions.unknown_actions()

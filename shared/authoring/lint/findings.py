@@ -12,6 +12,8 @@ RULES: Mapping[str, str] = MappingProxyType(
         "unknown-key": "The step becomes an incident instead of a message.",
         "bad-value": "The step becomes an incident instead of a message.",
         "bad-step": "The step becomes an incident instead of a message.",
+        "too-long": "What is beyond that is cut off.",
+        "placeholder": "No value was written there, and a step that needs it becomes an incident.",
         "missing-recipient": "Nobody can be asked, so the step becomes an incident.",
         "expression-in-property": "The engine evaluates inputs only, so its very characters are taken.",
         "uncaught-error": "An error that nothing catches ends the instance silently, so the step becomes an"
