@@ -87,13 +87,14 @@ class Completer:
         variables = {**outcome["variables"], **started_by(by)}
         key, process = business_key_of(reply.business_key or "", variables), reply.process_definition_key
         async with self._services.db.begin() as tx:
-            known = await starts.running(tx, process, key)
+            known = await starts.running(tx, process, key, reply.tenant_id)
         is_over = known is not None and known.state == "started"
-        if is_over and not await self._engine.active_instances(key, process):
+        if is_over and not await self._engine.active_instances(key, process, reply.tenant_id):
             async with self._services.db.begin() as tx:
                 await starts.ended(tx, known.id if known else 0)
+        wish = starts.Wish(process, key, variables, by, reply.process_definition_id, reply.tenant_id)
         async with self._services.db.begin() as tx:
-            made = await starts.request(tx, process, key, variables, by)
+            made = await starts.request(tx, wish)
             async with people.speaking_to(tx, reply.chat_id):
                 words = texts.say("starting") if made else texts.say("runs-already", key=escape_value(key))
             draft = Draft("notice", render_html(words))

@@ -170,7 +170,7 @@ async def _start(context: Context, group: models.Chat) -> None:
         "group_name": to_engine(group.title),
     }
     for _ in range(2):
-        if await starts.request(context.tx, PROCESS, business_key, variables, user_id):
+        if await starts.request(context.tx, starts.Wish(PROCESS, business_key, variables, user_id)):
             await context.menu(texts.say("starting"))
             return
         known = await starts.running(context.tx, PROCESS, business_key)

@@ -31,15 +31,14 @@ class Starter:
     async def start(self, row: ProcessStart) -> None:
         """Start one process, unless an earlier try whose answer was lost has started it."""
         engine = self._services.engine
+        tenant = row.tenant_id or None
         running = (
-            await engine.active_instances(row.business_key, row.definition_key) if row.attempts > 1 else []
+            await engine.active_instances(row.business_key, row.definition_key, tenant)
+            if row.attempts > 1
+            else []
         )
         try:
-            instance_id = (
-                running[0].id
-                if running
-                else await engine.start_process(row.definition_key, row.business_key, row.variables)
-            )
+            instance_id = running[0].id if running else await self._started(row)
         except (NotFound, EngineRejected, EngineFault) as error:
             # A 500 may be a moment's; one that stays is the diagram's, and the person must be free to go on.
             if isinstance(error, EngineFault) and row.attempts < FAULTS_BEFORE_GIVING_UP:
@@ -49,6 +48,14 @@ class Starter:
             await settle(tx, row, state="started", process_instance_id=instance_id)
             await notify(tx, FETCH_SIGNAL)
         log.info("started", process=row.definition_key, instance=instance_id)
+
+    async def _started(self, row: ProcessStart) -> str:
+        engine = self._services.engine
+        if row.definition_id is not None:
+            return await engine.start_definition(row.definition_id, row.business_key, row.variables)
+        return await engine.start_process(
+            row.definition_key, row.business_key, row.variables, row.tenant_id or None
+        )
 
     async def _tell(self, tx: Tx, row: ProcessStart, reason: str) -> None:
         async with people.speaking_to(tx, row.requested_by):

@@ -2,11 +2,11 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
 
 import structlog
 
-from bot.context import Context, asking_the_engine
+from bot.context import Context
+from bot.startable import startable
 from shared import outbox, starts, texts, transitions
 from shared.engine.bpmn import StartInfo
 from shared.engine.records import DeployedDefinition
@@ -15,6 +15,7 @@ from shared.errors import AuthorError
 from shared.models import Json
 from shared.signing import Tap
 from shared.steps import contract, conversation
+from shared.steps.keys import START_KEYS
 from shared.steps.model import Step
 from shared.steps.reading import Declared
 
@@ -28,8 +29,7 @@ NEVER_S = 100 * 365 * 86_400.0
 async def command(context: Context) -> None:
     """`/new`: the processes that this person may start."""
     await context.meet(wants_engine_user=True)
-    found = await _startable(context)
-    rows = [[context.button(_caption(each), "sd", _short(each.key))] for each in found]
+    rows = [[context.button(_caption(each), "sd", _short(each))] for each in await startable(context)]
     await context.say(texts.say("startable") if rows else texts.say("nothing-startable"), rows)
 
 
@@ -37,7 +37,7 @@ async def tapped(context: Context, tap: Tap) -> bool:
     """A button of /new; False if it is none. Whether the person may is asked again."""
     if tap.item != "sd":
         return False
-    chosen = next((each for each in await _startable(context) if _short(each.key) == tap.option), None)
+    chosen = next((each for each in await startable(context) if _short(each) == tap.option), None)
     if chosen is None:
         context.toast(texts.say("outdated"), alert=True)
         return True
@@ -51,18 +51,16 @@ async def tapped(context: Context, tap: Tap) -> bool:
     return True
 
 
-async def _startable(context: Context) -> Sequence[DeployedDefinition]:
-    async with asking_the_engine():
-        return await context.services.engine.startable(f"tg_user_{context.user.id}")
-
-
 def _caption(definition: DeployedDefinition) -> str:
-    return f"{conversation.shortened(definition.name or definition.key)} · v{definition.version}"
+    name = conversation.shortened(definition.name or definition.key)
+    tenant = conversation.shortened(definition.tenant_id, 20) if definition.tenant_id else ""
+    return " · ".join(filter(None, (name, tenant, f"v{definition.version}")))
 
 
-def _short(key: str) -> str:
-    """A key as callback data has room for it."""
-    return hashlib.sha256(key.encode()).hexdigest()[:16]
+def _short(definition: DeployedDefinition) -> str:
+    """A process as callback data has room for it: the key, and whose it is."""
+    whole = "\0".join(filter(None, (definition.key, definition.tenant_id)))
+    return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
 async def _begin(context: Context, definition: DeployedDefinition) -> None:
@@ -71,12 +69,12 @@ async def _begin(context: Context, definition: DeployedDefinition) -> None:
     if info is None:
         raise AuthorError(f"process {definition.key!r} has no start event by which people start it")
     menu = context.query.message
-    own = f"start:{context.user.id}:{menu.message_id if menu else 0}:{_short(definition.key)}"
+    own = f"start:{context.user.id}:{menu.message_id if menu else 0}:{_short(definition)}"
     step = _step(context, definition, info)
     if step is None:
-        made = await starts.request(
-            context.tx, definition.key, own, started_by(context.user.id), context.user.id
-        )
+        variables, by = started_by(context.user.id), context.user.id
+        wish = starts.Wish(definition.key, own, variables, by, definition.id, definition.tenant_id)
+        made = await starts.request(context.tx, wish)
         await context.say(texts.say("starting") if made else texts.say("already-here"))
         return
     new = transitions.NewReply(
@@ -89,7 +87,7 @@ async def _begin(context: Context, definition: DeployedDefinition) -> None:
         process_definition_id=definition.id,
         process_definition_key=definition.key,
         business_key=info.properties.get(BUSINESS_KEY) or own,
-        tenant_id=None,
+        tenant_id=definition.tenant_id,
         step=step.model_dump(mode="json", exclude_defaults=True),
         chat_id=context.chat_id,
         recipient_id=context.user.id,
@@ -109,7 +107,7 @@ def _step(context: Context, definition: DeployedDefinition, info: StartInfo) -> 
     Raises:
         AuthorError: what the start event says is not of the contract.
     """
-    said = {name: value for name, value in info.properties.items() if name != BUSINESS_KEY}
+    said = {name: value for name, value in info.properties.items() if name not in START_KEYS}
     said.setdefault("title", definition.name or definition.key)
     values = {"telegram_user_id": context.user.id}
     if not any(contract.is_item(name) and name not in contract.OF_THE_STEP for name in said):

@@ -64,7 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     preview.add_argument("--element", metavar="ID", help="this step only")
     preview.add_argument("--vars", type=Path, metavar="FILE", help="values of process variables, as JSON")
     preview.add_argument(
-        "--language", choices=texts.LANGUAGES, default=texts.DEFAULT, help="in which it is shown"
+        "--language",
+        choices=texts.LANGUAGES,
+        default=texts.DEFAULT,
+        help="in which it is shown",
     )
     preview.add_argument("--html", type=Path, metavar="FILE", help="write a page instead of text")
     deploy = commands.add_parser("deploy", help="check BPMN files and deploy them to the engine")

@@ -282,6 +282,7 @@ class ProcessStart(Queued):
         Index(
             "uq_process_starts_running",
             "definition_key",
+            "tenant_id",
             "business_key",
             unique=True,
             postgresql_where=text("state IN ('queued', 'started')"),
@@ -290,6 +291,10 @@ class ProcessStart(Queued):
     )
 
     definition_key: Mapped[str]
+    definition_id: Mapped[str | None]
+    """The version to start; without it the latest one."""
+    tenant_id: Mapped[str] = mapped_column(server_default="")
+    """Empty without a tenant: of two that are NULL, each would be unique."""
     business_key: Mapped[str]
     variables: Mapped[Json]
     requested_by: Mapped[int]

@@ -137,7 +137,7 @@ class Settings(TopicSettings):
     @classmethod
     def _language(cls, value: str) -> str:
         if value not in texts.LANGUAGES:
-            raise ValueError(f"found {value!r}; allowed: {', '.join(texts.LANGUAGES)}")
+            raise ValueError(f"found {value!r}; allowed: {', '.join(texts.say('languages'))}")
         return value
 
     @cached_property

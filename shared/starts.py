@@ -1,5 +1,7 @@
 """Starts of processes: the row comes first, so that two taps make one instance."""
 
+from dataclasses import dataclass
+
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
@@ -14,15 +16,29 @@ STARTS = Queue("process_starts", ProcessStart, ("queued",), poison="failed")
 """Processes to start."""
 
 
-async def request(tx: Tx, definition_key: str, business_key: str, variables: Json, by: int) -> bool:
+@dataclass(frozen=True)
+class Wish:
+    """What to start, and for whom; without ``definition_id`` the latest version."""
+
+    definition_key: str
+    business_key: str
+    variables: Json
+    by: int
+    definition_id: str | None = None
+    tenant_id: str | None = None
+
+
+async def request(tx: Tx, wish: Wish) -> bool:
     """Ask for an instance; False if one of this business key is starting or running."""
     statement = (
         insert(ProcessStart)
         .values(
-            definition_key=definition_key,
-            business_key=business_key,
-            variables=variables,
-            requested_by=by,
+            definition_key=wish.definition_key,
+            definition_id=wish.definition_id,
+            tenant_id=wish.tenant_id or "",
+            business_key=wish.business_key,
+            variables=wish.variables,
+            requested_by=wish.by,
             state="queued",
         )
         .on_conflict_do_nothing()
@@ -34,10 +50,13 @@ async def request(tx: Tx, definition_key: str, business_key: str, variables: Jso
     return made
 
 
-async def running(tx: Tx, definition_key: str, business_key: str) -> ProcessStart | None:
+async def running(
+    tx: Tx, definition_key: str, business_key: str, tenant_id: str | None = None
+) -> ProcessStart | None:
     """The start that is queued or whose instance was running when somebody last looked."""
     statement = select(ProcessStart).where(
         ProcessStart.definition_key == definition_key,
+        ProcessStart.tenant_id == (tenant_id or ""),
         ProcessStart.business_key == business_key,
         ProcessStart.state.in_(("queued", "started")),
     )

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shared.steps.fields import TYPES
-from shared.steps.keys import KINDS, STEP_KEYS, Key
+from shared.steps.keys import KINDS, START_KEYS, STEP_KEYS, Key
 
 MARKED = re.compile(r"(<!-- keys of ([a-z0-9, ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 TYPES_MARKED = re.compile(r"(<!-- types -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -40,6 +40,8 @@ def _table(kinds: list[str]) -> str:
 
 
 def _keys_of(kind: str) -> Mapping[str, Key]:
+    if kind == "start":
+        return START_KEYS
     return STEP_KEYS if kind == "step" else KINDS[kind].keys
 
 

@@ -51,3 +51,8 @@ class Identity(Rest):
     async def member_count(self, group_id: str) -> int:
         """How many users are in a group; 0 where there is no such group."""
         return int((await self._call("GET", "/user/count", params={"memberOfGroup": group_id}))["count"])
+
+    async def tenants_of(self, user_id: str) -> frozenset[str]:
+        """The tenants that a user belongs to, also by a group; only those that our own user may read."""
+        query = {"userMember": user_id, "includingGroupsOfUser": "true"}
+        return frozenset(each["id"] for each in await self._call("GET", "/tenant", params=query))

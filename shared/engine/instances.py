@@ -73,22 +73,36 @@ class Instances(Rest):
 
     async def latest_definition(self, key: str, tenant_id: str | None = None) -> DeployedDefinition | None:
         """The version of a process that a start would take; None where there is none."""
-        tenant = {"withoutTenantId": "true"} if tenant_id is None else {"tenantIdIn": tenant_id}
-        query = {"key": key, "latestVersion": "true", **tenant}
+        query = {"key": key, "latestVersion": "true", **_of_tenant(tenant_id)}
+        answer = await self._call("GET", "/process-definition", params=query)
+        return DeployedDefinition.from_json(answer[0]) if answer else None
+
+    async def version_of(
+        self, key: str, version: str, tenant_id: str | None = None
+    ) -> DeployedDefinition | None:
+        """A version of a process by its number, or the newest with a version tag; None if there is none."""
+        which = {"version": version} if version.isascii() and version.isdigit() else {"versionTag": version}
+        query = {
+            "key": key,
+            **which,
+            "sortBy": "version",
+            "sortOrder": "desc",
+            "maxResults": "1",
+            **_of_tenant(tenant_id),
+        }
         answer = await self._call("GET", "/process-definition", params=query)
         return DeployedDefinition.from_json(answer[0]) if answer else None
 
     async def startable(self, user_id: str, limit: int = 50) -> list[DeployedDefinition]:
         """The latest versions of the processes that a user may start as a candidate starter, by name.
 
-        Those of tenants are not among them.
+        Those of every tenant that our own user belongs to are among them.
         """
         query = {
             "startableBy": user_id,
             "latestVersion": "true",
             "active": "true",
             "startableInTasklist": "true",
-            "withoutTenantId": "true",
             "sortBy": "name",
             "sortOrder": "asc",
             "maxResults": limit,
@@ -110,7 +124,20 @@ class Instances(Rest):
             NoAnswer: it may have been started.
         """
         tenant = () if tenant_id is None else ("tenant-id", tenant_id)
-        path = path_of("process-definition", "key", key, *tenant, "start")
+        return await self._start(("key", key, *tenant), business_key, variables)
+
+    async def start_definition(
+        self, definition_id: str, business_key: str | None = None, variables: Variables = _NONE
+    ) -> str:
+        """Start an instance of one version of a process, which may be a tenant's; its id.
+
+        Raises:
+            as :meth:`start_process`.
+        """
+        return await self._start((definition_id,), business_key, variables)
+
+    async def _start(self, what: tuple[str, ...], business_key: str | None, variables: Variables) -> str:
+        path = path_of("process-definition", *what, "start")
         answer = await self._call("POST", path, json={"businessKey": business_key, "variables": variables})
         return str(answer["id"])
 
@@ -156,8 +183,7 @@ class Instances(Rest):
 
     async def waiting_at(self, key: str, activity_id: str, tenant_id: str | None = None) -> int:
         """How many instances of a process, of any version, stand at an activity."""
-        tenant = {"withoutTenantId": "true"} if tenant_id is None else {"tenantIdIn": tenant_id}
-        query = {"processDefinitionKey": key, "activityIdIn": activity_id, **tenant}
+        query = {"processDefinitionKey": key, "activityIdIn": activity_id, **_of_tenant(tenant_id)}
         return int((await self._call("GET", "/process-instance/count", params=query))["count"])
 
     async def instance_variables(self, instance_id: str) -> dict[str, Any]:
@@ -171,9 +197,16 @@ class Instances(Rest):
         answer = await self._call("GET", path, params={"deserializeValues": "false"})
         return {name: from_engine(raw) for name, raw in sorted(answer.items())}
 
-    async def active_instances(self, business_key: str, definition_key: str) -> list[ProcessInstance]:
+    async def active_instances(
+        self, business_key: str, definition_key: str, tenant_id: str | None = None
+    ) -> list[ProcessInstance]:
         """The instances of a process and business key that have not ended, suspended ones among them."""
-        query = {"businessKey": business_key, "processDefinitionKey": definition_key, "maxResults": 500}
+        query = {
+            "businessKey": business_key,
+            "processDefinitionKey": definition_key,
+            "maxResults": 500,
+            **_of_tenant(tenant_id),
+        }
         answer = await self._call("GET", "/process-instance", params=query)
         return [ProcessInstance.from_json(raw) for raw in answer]
 
@@ -190,6 +223,11 @@ class Instances(Rest):
             "skipCustomListeners": False,
         }
         await self._call("POST", "/process-instance/delete", json=body)
+
+
+def _of_tenant(tenant_id: str | None) -> dict[str, str]:
+    """A query for what a tenant has, or, with None, for what belongs to no tenant."""
+    return {"withoutTenantId": "true"} if tenant_id is None else {"tenantIdIn": tenant_id}
 
 
 def _collect(node: Mapping[str, Any], found: dict[str, None]) -> None:

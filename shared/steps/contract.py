@@ -123,6 +123,9 @@ def _check_keys(reading: Reading, kinds: Mapping[str, str]) -> None:
             if item not in OF_THE_STEP and item not in kinds:
                 found = "unknown property" + nearest(name, STEP_KEYS)
                 reading.complain(name, found, allowed(STEP_KEYS), "unknown-key")
+        elif item in STEP_KEYS and STEP_KEYS[item].translated:
+            found = f"unknown key {key!r}" + nearest(key, texts.LANGUAGES)
+            reading.complain(name, found, allowed(texts.LANGUAGES), "unknown-key")
         elif item not in kinds:
             found = f"there is no item {item!r}" + nearest(item, kinds)
             reading.complain(name, found, allowed(kinds), "unknown-key")
@@ -138,7 +141,8 @@ def _untranslated(name: str, kinds: Mapping[str, str]) -> str:
     if language not in texts.LANGUAGES:
         return name
     if not dot:
-        return said if item == "title" or kinds.get(item) == "text" else name
+        is_title = item in STEP_KEYS and STEP_KEYS[item].translated
+        return said if is_title or kinds.get(item) == "text" else name
     keys = KINDS[kinds[item]].keys if item in kinds else {}
     return said if key in keys and keys[key].translated else name
 

@@ -134,6 +134,24 @@ STEP_KEYS = _table(
     ),
 )
 
+START_KEYS = _table(
+    Key(
+        "business_key",
+        TEXT,
+        "the business key of the instance; `${form_x}` in it stands for an answer",
+        "every start has one of its own",
+        "expense-${form_number}",
+    ),
+    Key(
+        "version",
+        "`latest`, the number of a version, or a version tag",
+        "which version `/new` offers and starts; the latest version says it",
+        "`latest`",
+        "3",
+    ),
+)
+"""Keys that only a start event has, beside those of its form."""
+
 _LABEL = "label"
 _REQUIRED = "required"
 

@@ -61,9 +61,15 @@ class FakeEngine:
         self.calls: list[tuple[str, Any]] = []
         self.startables: list[tuple[DeployedDefinition, set[str]]] = []
         self.process_variables: dict[str, dict[str, Any]] = defaultdict(dict)
-        self.instances: dict[str, tuple[str, str]] = {}
+        self.instances: dict[str, tuple[str, str, str | None]] = {}
         self.users: dict[str, str] = {}
         self.members: set[tuple[str, str]] = set()
+        self.definitions: dict[str, DeployedDefinition] = {}
+        self.tenants: dict[str, set[str]] = defaultdict(set)
+        """Of users, the tenants that they belong to."""
+        self.started: list[str] = []
+        """The definitions of which instances were started by their id."""
+        self._tags: dict[str, str | None] = {}
         self._xml: dict[str, bytes] = {}
         self._failures: dict[str, list[tuple[Exception, bool]]] = defaultdict(list)
         self._numbers = itertools.count(1)
@@ -127,11 +133,25 @@ class FakeEngine:
         self._news.set()
         return task
 
-    def offer(self, key: str, xml: bytes, *user_ids: int, name: str | None = None) -> None:
-        """Deploy a process that these people may start."""
-        definition_id = f"{key}:1:x"
+    def offer(
+        self,
+        key: str,
+        xml: bytes,
+        *user_ids: int,
+        name: str | None = None,
+        tenant: str | None = None,
+        tag: str | None = None,
+    ) -> None:
+        """Deploy a process, or its next version, that these people may start."""
+        before = [each for each in self.definitions.values() if (each.key, each.tenant_id) == (key, tenant)]
+        definition_id = f"{key}:{len(before) + 1}:{tenant or 'x'}"
         self._xml[definition_id] = xml
-        made = DeployedDefinition(definition_id, key, name, 1, f"{key}.bpmn", "deployment", None)
+        made = DeployedDefinition(
+            definition_id, key, name, len(before) + 1, f"{key}.bpmn", "deployment", tenant
+        )
+        self.definitions[definition_id] = made
+        self._tags[definition_id] = tag
+        self.startables = [each for each in self.startables if each[0] not in before]
         self.startables.append((made, {f"tg_user_{each}" for each in user_ids}))
 
     def fail(self, method: str, *errors: Exception, after: bool = False) -> None:
@@ -304,16 +324,41 @@ class FakeEngine:
     ) -> str:
         async with _Call(self, "start_process", key):
             instance_id = f"started-{next(self._numbers)}"
-            self.instances[instance_id] = (key, business_key or "")
+            self.instances[instance_id] = (key, business_key or "", tenant_id)
             self.process_variables[instance_id].update(variables)
             return instance_id
 
-    async def active_instances(self, business_key: str, definition_key: str) -> list[ProcessInstance]:
+    async def start_definition(
+        self, definition_id: str, business_key: str | None = None, variables: Variables = NONE
+    ) -> str:
+        definition = self.definitions[definition_id]
+        self.started.append(definition_id)
+        return await self.start_process(definition.key, business_key, variables, definition.tenant_id)
+
+    async def version_of(
+        self, key: str, version: str, tenant_id: str | None = None
+    ) -> DeployedDefinition | None:
+        async with _Call(self, "version_of", version):
+            named = [
+                each
+                for each in self.definitions.values()
+                if (each.key, each.tenant_id) == (key, tenant_id)
+                and version in {str(each.version), self._tags[each.id]}
+            ]
+            return named[-1] if named else None
+
+    async def tenants_of(self, user_id: str) -> frozenset[str]:
+        async with _Call(self, "tenants_of", user_id):
+            return frozenset(self.tenants[user_id])
+
+    async def active_instances(
+        self, business_key: str, definition_key: str, tenant_id: str | None = None
+    ) -> list[ProcessInstance]:
         async with _Call(self, "active_instances", business_key):
             return [
-                ProcessInstance(instance_id, "", definition_key, business_key, False, None)
+                ProcessInstance(instance_id, "", definition_key, business_key, False, tenant_id)
                 for instance_id, what in self.instances.items()
-                if what == (definition_key, business_key)
+                if what == (definition_key, business_key, tenant_id)
             ]
 
     async def delete_process_instance(self, instance_id: str, reason: str) -> None:

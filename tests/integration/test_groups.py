@@ -268,7 +268,7 @@ async def test_an_engine_that_cannot_say_is_taken_to_run_it_still(talk: Conversa
 async def asked(talk: Conversation) -> ProcessStart:
     """A start that waits, claimed."""
     async with talk.db.begin() as tx:
-        await starts.request(tx, "audit", "import_1", {}, 7)
+        await starts.request(tx, starts.Wish("audit", "import_1", {}, 7))
         (row,) = await claim(tx, starts.STARTS, 1, 60)
     return row
 

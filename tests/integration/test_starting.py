@@ -20,9 +20,12 @@ def talk(fakes: Fakes, telegram: Telegram) -> Conversation:
     return Conversation(fakes, telegram)
 
 
-def offer(talk: Conversation, *people: int, start: Mapping[str, str] = FORM, key: str = "expense") -> str:
+def offer(
+    talk: Conversation, *people: int, start: Mapping[str, str] = FORM, key: str = "expense", **more: str
+) -> str:
     """Deploy a process that these people may start; the caption of its button."""
-    talk.fakes.engine.offer(key, process(key, [end("done")], start=start), *people, name="An expense")
+    xml = process(key, [end("done")], start=start)
+    talk.fakes.engine.offer(key, xml, *people, name="An expense", **more)
     return "An expense · v1"
 
 
@@ -151,3 +154,96 @@ async def test_a_day_in_a_business_key_is_written_as_people_write_it(talk: Conve
     await talk.say(ann, "2026-03-14")
     await started(talk)
     assert [row.business_key for row in await all_of(talk.db, ProcessStart)] == [f"2026-03-14-{ann}"]
+
+
+# versions and tenants
+
+ONE, NO_FORM = {"form_one.required": "true"}, {"title": "An expense"}
+
+
+@pytest.mark.parametrize(
+    ("version", "offered"),
+    [
+        (None, "An expense · v3"),
+        ("", "An expense · v3"),
+        ("latest", "An expense · v3"),
+        ("3", "An expense · v3"),
+        ("1", "An expense · v1"),
+        (" 2 ", "An expense · v2"),
+        ("stable", "An expense · v2"),
+    ],
+)
+async def test_the_latest_version_says_which_one_is_offered_and_started(
+    talk: Conversation, version: str | None, offered: str
+) -> None:
+    ann = await talk.telegram.ann()
+    for tag in ("stable", "stable"):
+        offer(talk, ann, start=NO_FORM, tag=tag)
+    offer(talk, ann, start=NO_FORM | ({} if version is None else {"version": version}))
+    await talk.say(ann, "/new")
+    assert await talk.buttons(ann) == [offered]
+    await talk.tap(ann, offered)
+    assert len(await started(talk)) == 1
+    assert talk.fakes.engine.started == [f"expense:{offered[-1]}:x"]
+
+
+async def test_a_version_that_is_held_shows_its_own_form(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    caption = offer(talk, ann, start=ONE)
+    offer(talk, ann, start={"form_two.required": "true", "version": "1"})
+    await talk.say(ann, "/new")
+    await talk.tap(ann, caption)
+    await talk.say(ann, "x")
+    assert await started(talk) == [{"form_one": "x", "telegram_user_id": ann}]
+
+
+async def test_a_version_that_is_not_there_is_not_offered(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    offer(talk, ann, start={"version": "7"})
+    await talk.say(ann, "/new")
+    assert await talk.last(ann) == texts.say("nothing-startable")
+
+
+async def test_an_instance_is_of_the_version_whose_form_was_filled_in(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    caption = offer(talk, ann, start=ONE)
+    await talk.say(ann, "/new")
+    await talk.tap(ann, caption)
+    offer(talk, ann, start={"form_two.required": "true"})
+    await talk.say(ann, "x")
+    assert await started(talk) == [{"form_one": "x", "telegram_user_id": ann}]
+    assert talk.fakes.engine.started == ["expense:1:x"]
+
+
+async def test_a_tenants_process_is_offered_to_its_members_and_started_for_it(talk: Conversation) -> None:
+    ann, bob = await talk.telegram.ann(), await talk.telegram.ann("Bob")
+    offer(talk, ann, bob, start=NO_FORM, tenant="acme")
+    talk.fakes.engine.tenants[f"tg_user_{ann}"] = {"acme"}
+    talk.fakes.engine.tenants[f"tg_user_{bob}"] = {"another"}
+    await talk.say(bob, "/new")
+    assert await talk.last(bob) == texts.say("nothing-startable")
+    await talk.say(ann, "/new")
+    await talk.tap(ann, "An expense · acme · v1")
+    assert await started(talk) == [{"telegram_user_id": ann}]
+    ((key, _, tenant),) = talk.fakes.engine.instances.values()
+    assert (key, tenant) == ("expense", "acme")
+
+
+async def test_a_business_key_runs_once_for_each_tenant(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    for tenant in ("acme", "other"):
+        offer(talk, ann, start={"form_a.required": "true", "business_key": "exp-${form_a}"}, tenant=tenant)
+        talk.fakes.engine.tenants[f"tg_user_{ann}"].add(tenant)
+    for tenant, count in (("acme", 1), ("other", 2), ("acme", 2)):
+        await talk.say(ann, "/new")
+        await talk.tap(ann, f"An expense · {tenant} · v1")
+        await talk.say(ann, "7")
+        assert len(await started(talk)) == count
+    assert await talk.last(ann) == texts.say("runs-already", key="exp-7")
+
+
+async def test_where_nothing_is_a_tenants_nobody_asks_about_tenants(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    offer(talk, ann)
+    await talk.say(ann, "/new")
+    assert talk.fakes.engine.count("tenants_of") == 0

@@ -14,10 +14,10 @@ from tests.fakes.steps import ANN
 VARIABLES = {"group_id": {"value": -5, "type": "Long"}}
 
 
-async def request(db: Database, key: str = "import_1") -> bool:
+async def request(db: Database, key: str = "import_1", tenant: str | None = None) -> bool:
     """Ask for an audit."""
     async with db.begin() as tx:
-        return await starts.request(tx, "audit", key, VARIABLES, ANN)
+        return await starts.request(tx, starts.Wish("audit", key, VARIABLES, ANN, tenant_id=tenant))
 
 
 async def running(db: Database, key: str = "import_1") -> ProcessStart | None:
@@ -37,6 +37,18 @@ async def test_another_business_key_is_another_start(db: Database) -> None:
     assert await request(db, "import_2")
     async with db.begin() as tx:
         assert len(await claim(tx, starts.STARTS, 10, 60)) == 2
+
+
+async def test_a_business_key_is_one_tenants(db: Database) -> None:
+    assert [await request(db, tenant=tenant) for tenant in (None, "acme", "other", "acme")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    async with db.begin() as tx:
+        found = [await starts.running(tx, "audit", "import_1", tenant) for tenant in (None, "acme", "none")]
+    assert [each and each.tenant_id for each in found] == ["", "acme", None]
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ LINK = {"text_x": '<a href="https://example.org/">here</a>'}
 CASES: Mapping[Named, Case] = {
     ("text", "links"): Case("true", links, [], ["https://example.org/"], LINK),
     ("line", "label"): Case("Sum", words, ["Line: 12"], ["Sum: 12"], {"Line": 12}),
+    ("line", "currency"): Case("EUR", words, ["Line: 12"], ["Line: €12.00"], {"Line": 12}),
     ("photo", "label"): Case("The chart", words, [""], ["The chart"], {"photo_x": "a.png"}),
     ("file", "label"): Case("The report", words, [""], ["The report"], {"file_x": "a.pdf"}),
     ("action", "label"): Case("Yes, approve", captions, ["X"], ["Yes, approve"], BUTTON),
@@ -68,6 +69,7 @@ CASES: Mapping[Named, Case] = {
     ("field", "options"): Case("red=Red|blue=Blue", captions, [], ["Red", "Blue"], ASKED),
     ("field", "help"): Case("As on the invoice", hint, False, True, ASKED),
     ("field", "unit"): Case("kg", headline, "x", "x (kg)", ASKED),
+    ("field", "currency"): Case("EUR", headline, "x", "x (EUR)", ASKED, {"form_x.type": "decimal"}),
     (OF_STEP, "title"): Case("Approve it", words, ["Hello"], ["Approve it\n\nHello"], BUTTON),
     (OF_STEP, "recipient"): Case(
         "tg_user_123456",

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from shared import texts
+from shared.errors import AuthorError
 from shared.steps import conversation
 from shared.steps.fields import TYPES, InvalidAnswer, read_answer
-from shared.steps.keys import Key
+from shared.steps.keys import START_KEYS, Key
 from shared.steps.model import Step
 from tests.fakes.steps import read, sign
 from tests.support.contract_cases import BUTTON, CASES
-from tests.support.contract_proof import Case, Kept, Named, captions, faults, table, uncovered
+from tests.support.contract_proof import ITEMS, Case, Kept, Named, captions, exists, faults, table, uncovered
 
 PLAIN = "string"
 SAME_AS_PLAIN = "text"
@@ -83,6 +85,48 @@ def test_one_type_is_another_name_of_the_plain_text_and_says_so() -> None:
 
 def test_every_type_has_a_case_and_every_case_a_type() -> None:
     assert set(TYPE_CASES) == set(TYPES)
+
+
+STARTED = "integration/test_starting.py"
+OF_STARTS = {
+    "business_key": f"{STARTED}::test_while_an_instance_of_a_business_key_runs_no_other_is_started",
+    "version": f"{STARTED}::test_the_latest_version_says_which_one_is_offered_and_started",
+}
+"""What only a start event has does something in a chat with an engine behind it, and is shown there."""
+
+
+def test_every_key_of_a_start_event_has_its_test() -> None:
+    assert set(OF_STARTS) == set(START_KEYS)
+    assert all(exists(node) for node in OF_STARTS.values())
+
+
+TRANSLATED = [named for named, key in table().items() if key.translated and named[1] != "options"]
+
+
+@pytest.mark.parametrize("named", TRANSLATED, ids=".".join)
+def test_a_text_is_said_in_the_language_of_whoever_reads_it(named: Named) -> None:
+    """As it is without a language; in Russian as the key with ``.ru`` says."""
+    case = CASES[named]
+    name = ".".join(filter(None, (ITEMS.get(named[0]), named[1], "ru")))
+    step = read(case.inputs, {**case.properties, name: case.value})
+    assert case.see(step.spoken()) == case.without
+    with texts.speaking(texts.Voice("ru")):
+        assert case.see(step.spoken()) == case.having
+
+
+@pytest.mark.parametrize(
+    "name", ["title.de", "form_x.label.de", "form_x.label.ru.ru", "form_x.min.ru", "text_a.de"]
+)
+def test_a_language_that_we_do_not_speak_or_a_key_that_is_no_text_is_an_unknown_key(name: str) -> None:
+    with pytest.raises(AuthorError, match="unknown key"):
+        read({"form_x": None, "text_a": "Hello"}, {name: "1"})
+
+
+@pytest.mark.parametrize("options", ["a=А", "a=А|c=В", "a=А|b=Б|c=В"])
+def test_options_in_another_language_have_the_same_values(options: str) -> None:
+    keys = {"form_x.type": "choice", "form_x.options": "a=A|b=B", "form_x.options.ru": options}
+    with pytest.raises(AuthorError, match=r"form_x\.options\.ru: found the values"):
+        read({"form_x": None}, keys)
 
 
 # these tests themselves

@@ -118,6 +118,55 @@ async def test_a_tenants_process_is_started_by_its_tenant_only(work: Work) -> No
     assert (await work.fetch_one()).tenant_id == work.key
 
 
+async def test_one_version_is_started_by_its_id_also_of_a_tenant(work: Work) -> None:
+    await work.engine._call("POST", "/tenant/create", json={"id": work.key, "name": "T"})
+    for tenant in (None, work.key):
+        made = []
+        for topic in ("first", "second"):
+            xml = process(work.key, [work.step(topic)]).replace(
+                b'isExecutable="true"', b'isExecutable="true" camunda:versionTag="stable"'
+            )
+            made += await work.engine.deploy(work.key, {"x.bpmn": xml}, tenant_id=tenant)
+        first, second = made
+        assert await work.engine.version_of(work.key, "1", tenant) == first
+        assert await work.engine.version_of(work.key, "stable", tenant) == second
+        assert await work.engine.version_of(work.key, "3", tenant) is None
+        assert await work.engine.version_of(work.key, "other", tenant) is None
+        instance = await work.engine.start_definition(first.id, "k")
+        assert [each.id for each in await work.engine.active_instances("k", work.key, tenant)] == [instance]
+        task = await work.fetch_one()
+        assert (task.activity_id, task.tenant_id) == ("first", tenant)
+
+
+async def test_what_a_user_may_start_is_listed_with_its_tenant_in_its_latest_version(work: Work) -> None:
+    await work.engine._call("POST", "/tenant/create", json={"id": work.key, "name": "T"})
+    xml = process(work.key, [work.step("ask")], name="A").replace(
+        b'isExecutable="true"', b'isExecutable="true" camunda:candidateStarterUsers="u1"'
+    )
+    for number, tenant in enumerate((None, work.key, work.key)):
+        files = {"x.bpmn": xml.replace(b'name="A"', f'name="A{number}"'.encode())}
+        await work.engine.deploy(work.key, files, tenant_id=tenant)
+    found = [each for each in await work.engine.startable("u1") if each.key == work.key]
+    assert [(each.name, each.tenant_id, each.version) for each in found] == [
+        ("A0", None, 1),
+        ("A2", work.key, 2),
+    ]
+    assert [each for each in await work.engine.startable("u2") if each.key == work.key] == []
+
+
+async def test_a_user_belongs_to_a_tenant_by_themselves_or_by_a_group(work: Work) -> None:
+    engine, user = work.engine, f"u{work.key}"
+    assert await engine.tenants_of(user) == frozenset()
+    await engine.create_user(user, "U", "U", "Aa1!aaaaaaaaaaaa")
+    await engine._call("POST", "/group/create", json={"id": f"g{work.key}", "name": "G", "type": "WORKFLOW"})
+    await engine.add_to_group(user, f"g{work.key}")
+    for name, members in ((f"a{work.key}", "user-members"), (f"b{work.key}", "group-members")):
+        await engine._call("POST", "/tenant/create", json={"id": name, "name": "T"})
+        whom = user if members == "user-members" else f"g{work.key}"
+        await engine._call("PUT", f"/tenant/{name}/{members}/{whom}")
+    assert await engine.tenants_of(user) == {f"a{work.key}", f"b{work.key}"}
+
+
 async def test_what_never_was_is_not_found(work: Work) -> None:
     assert await work.engine.process_instance("nothing") is None
     assert await work.engine.history_instance("nothing") is None
