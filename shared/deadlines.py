@@ -30,6 +30,9 @@ DEADLINES = Queue("deadlines", Deadline, ("waiting",), poison="failed")
 
 MAX_REMINDERS = 5
 
+MARKS_S = (86_400, 3 * 3600, 3600, 900)
+"""How long before a step expires its prompt is edited to say so, within the last quarter of its time."""
+
 TABLE = cast("Table", Deadline.__table__)
 
 
@@ -63,8 +66,14 @@ def _times(step: Step) -> list[tuple[str, int]]:
         ("remind", step.reminder_after_s),
         ("escalate", escalate_after_s),
         ("expire", step.expires_after_s),
+        ("count", _first_count_s(step.expires_after_s)),
     )
     return [(kind, after_s) for kind, after_s in times if after_s]
+
+
+def _first_count_s(expires_after_s: int | None) -> int | None:
+    marks = [mark for mark in MARKS_S if 4 * mark < (expires_after_s or 0)]
+    return (expires_after_s or 0) - marks[0] if marks else None
 
 
 async def forget(tx: Tx, reply_id: int) -> None:
@@ -86,6 +95,9 @@ async def come(tx: Tx, settings: Settings, deadline: Deadline) -> None:
     async with people.speaking_to(tx, reply.chat_id):
         if deadline.kind == "remind":
             await _remind(tx, settings, deadline, reply)
+            return
+        if deadline.kind == "count":
+            await _count_down(tx, deadline, reply)
             return
         await remove(tx, deadline)
         if deadline.kind == "escalate":
@@ -119,6 +131,22 @@ async def _close(tx: Tx, reply: PendingReply, step: Step, note: str) -> None:
 
 def _reminds(prompt: Prompt) -> bool:
     return prompt.kind == conversation.REMINDER
+
+
+async def _count_down(tx: Tx, deadline: Deadline, reply: PendingReply) -> None:
+    """Say in a step's prompt how long it still waits; nobody hears an edit, so no hours are too quiet."""
+    of_expiry = (Deadline.pending_reply_id == reply.id) & (Deadline.kind == "expire")
+    end = await tx.scalar(select(Deadline.due_at).where(of_expiry))
+    now = (await tx.execute(select(func.now()))).scalar_one()
+    left_s = 0.0 if end is None else (end - now).total_seconds()
+    marks = [mark for mark in MARKS_S if mark < left_s]
+    if end is None or not marks:
+        await remove(tx, deadline)
+    else:
+        await settle(tx, deadline, due_at=end - timedelta(seconds=marks[0]))
+    for prompt in await outbox.of_reply(tx, reply.id) if left_s > 0 else ():
+        if prompt.message_id and (content := conversation.counted_down(prompt.content, left_s)):
+            await outbox.reword(tx, prompt, content)
 
 
 async def _remind(tx: Tx, settings: Settings, deadline: Deadline, reply: PendingReply) -> None:

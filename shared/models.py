@@ -228,7 +228,7 @@ class Deadline(Queued):
     __tablename__ = "deadlines"
     __table_args__ = (
         _states("waiting", "failed"),
-        CheckConstraint("kind IN ('remind', 'escalate', 'expire')", name="kind"),
+        CheckConstraint("kind IN ('remind', 'escalate', 'expire', 'count')", name="kind"),
         UniqueConstraint("pending_reply_id", "kind"),
         _waiting("deadlines", "waiting"),
     )

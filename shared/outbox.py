@@ -291,6 +291,22 @@ async def edit(tx: Tx, prompt: Prompt, draft: Draft) -> None:
     await notify(tx, CHANGES.name)
 
 
+async def reword(tx: Tx, prompt: Prompt, content: Json) -> None:
+    """Give a message that is shown other words when there is nothing more urgent to say."""
+    await tx.execute(
+        update(Prompt)
+        .where(Prompt.id == prompt.id, Prompt.state.in_(("sent", "editing")))
+        .values(
+            content=content,
+            state="editing",
+            due_at=_now_unless_in_hand(),
+            priority=case((Prompt.state == "sent", REMINDER), else_=Prompt.priority),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    await notify(tx, CHANGES.name)
+
+
 async def change_buttons(tx: Tx, prompt: Prompt, keyboard: Json) -> None:
     """Give a message that is shown other buttons; its words stay."""
     await tx.execute(

@@ -86,6 +86,19 @@ def cut(rich: Rich, start: int, end: int) -> Rich:
     return Rich(text, tuple(entity for entity in moved if entity["length"] > 0))
 
 
+def replaced(rich: Rich, start: int, end: int, words: str) -> Rich:
+    """The text with other words between two indices (characters); formatting keeps to what it was on."""
+    first, last = utf16_len(rich.text[:start]), utf16_len(rich.text[:end])
+    shift = utf16_len(words) - (last - first)
+
+    def moved(at: int) -> int:
+        return at if at <= first else max(at, last) + shift
+
+    entities = (spanning(each, moved(each["offset"]), moved(end_of(each))) for each in rich.entities)
+    text = rich.text[:start] + words + rich.text[end:]
+    return Rich(text, tuple(each for each in entities if each["length"] > 0))
+
+
 def join(*parts: Rich, separator: str = "\n") -> Rich:
     """The parts in one text, with the separator between those that show anything."""
     texts: list[str] = []

@@ -11,11 +11,13 @@ from typing import Any
 from shared import texts
 from shared.markup import (
     CAPTION_UNITS,
+    TEXT_UNITS,
     Rich,
     escape_value,
     join,
     label_line,
     render_html,
+    replaced,
     split,
     truncate,
     utf16_len,
@@ -56,6 +58,8 @@ class Draft:
     force_reply: bool = False
     reply_to: int | None = None
     thread_id: int | None = None
+    countdown: tuple[int, int] | None = None
+    """The characters of the text in whose place it is said how long the step still waits."""
 
     def content(self) -> Json:
         """The draft as the prompt's row keeps it; ``reply_markup`` has the Bot API's shape."""
@@ -75,6 +79,7 @@ class Draft:
             "document": self.document,
             "reply_to": self.reply_to,
             "thread_id": self.thread_id,
+            "countdown": self.countdown and list(self.countdown),
         }
         return {name: value for name, value in values.items() if value not in (None, [])}
 
@@ -175,7 +180,7 @@ def _with_question(drafts: list[Draft], first: Draft) -> list[Draft]:
     rich = join(last.rich, first.rich, separator="\n\n")
     if utf16_len(rich.text) > MESSAGE_LIMIT:
         return [*drafts, first]
-    return [*drafts[:-1], replace(first, rich=rich)]
+    return [*drafts[:-1], replace(first, rich=rich, countdown=last.countdown)]
 
 
 def _with_rows(drafts: list[Draft], rows: Rows, kind: str) -> list[Draft]:
@@ -190,6 +195,7 @@ def content(step: Step) -> list[Draft]:
     """What a step shows in the author's order: neighbouring texts in one message, files in their own."""
     drafts: list[Draft] = []
     words = _heading(step)
+    heading_ends = len(words[0].text) if step.until else 0
     was_line = False
     for item in step.shown:
         if item.kind in {"text", "line"}:
@@ -205,7 +211,24 @@ def content(step: Step) -> list[Draft]:
         caption = truncate(render_html(escape_value(item.label or "")), CAPTION_UNITS)
         keys: dict[str, Any] = {"photo" if item.kind == "photo" else "document": item.value}
         drafts.append(Draft("task_content", caption, **keys))
-    return drafts + _messages(words)
+    drafts += _messages(words)
+    if 0 < heading_ends <= len(drafts[0].rich.text):
+        drafts[0] = replace(drafts[0], countdown=(heading_ends, heading_ends))
+    return drafts
+
+
+def counted_down(content: Json, seconds: float) -> Json | None:
+    """The content of a message that says now how long its step still waits; None where it has no place."""
+    keyboard = content.get("reply_markup") or {}
+    if "countdown" not in content or "force_reply" in keyboard:
+        return None
+    start, end = content["countdown"]
+    words = texts.time_left(seconds)
+    rich = replaced(Rich(content["text"], tuple(content.get("entities", ()))), start, end, words)
+    if utf16_len(rich.text) > TEXT_UNITS:
+        return None
+    said = {"text": rich.text, "entities": list(rich.entities), "countdown": [start, start + len(words)]}
+    return {**content, **said}
 
 
 def _heading(step: Step) -> list[Rich]:

@@ -105,6 +105,7 @@ done = Done
 answered-by = ✓ { $caption } · { $name }
 answered = ✓ { $caption }
 until = until { $moment }
+time-left = { $span } left
 reminder = { $title } still waits for an answer.
 reminder-untitled = This still waits for an answer.
 held-back = { $count ->

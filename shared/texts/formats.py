@@ -2,12 +2,12 @@
 
 import contextlib
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from babel.core import get_global
-from babel.dates import format_date, get_day_names, get_month_names, parse_date
+from babel.dates import format_date, format_timedelta, get_day_names, get_month_names, parse_date
 from babel.numbers import (
     format_currency,
     format_decimal,
@@ -108,6 +108,11 @@ def clock(value: datetime | None) -> str:
 def now() -> str:
     """The time of day by the person's clock."""
     return f"{datetime.now(voice().zone):%H:%M}"
+
+
+def span(seconds: float) -> str:
+    """How long something takes, roughly, like 3 hours."""
+    return format_timedelta(timedelta(seconds=max(seconds, 60)), locale=voice().language)
 
 
 def short_moment(value: datetime | None) -> str:

@@ -107,6 +107,7 @@ done = Готово
 answered-by = ✓ { $caption } · { $name }
 answered = ✓ { $caption }
 until = до { $moment }
+time-left = осталось { $span }
 reminder = { $title }: ответа всё ещё нет.
 reminder-untitled = Это всё ещё ждёт ответа.
 held-back = { $count ->

@@ -18,6 +18,11 @@ def answer_until(moment: datetime) -> str:
     return f"<i>{esc(say('until', moment=f'{formats.moment(moment)} {voice().zone}'))}</i>"
 
 
+def time_left(seconds: float) -> str:
+    """What is added to that line when the time grows short."""
+    return " · " + say("time-left", span=formats.span(seconds))
+
+
 def reminder(title: str, moment: datetime | None) -> str:
     """The message that reminds somebody of a step."""
     words = say("reminder", title=f"<b>{esc(title)}</b>") if title else say("reminder-untitled")

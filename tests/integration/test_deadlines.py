@@ -716,7 +716,71 @@ async def test_a_step_that_was_handed_over_can_expire(talk: Conversation) -> Non
     keys = EXPIRE | escalate_to(bob) | {"expires_after": "PT2H"}
     reply_id = await talk.ask(ann, SURE, keys, catches=["LATE"])
     assert await hours_pass(talk, 1) == 1
-    assert await hours_pass(talk, 1) == 1
+    assert await hours_pass(talk, 1) == 2, "its last quarter of an hour, and its end"
     await talk.complete()
     assert (await get(talk.db, PendingReply, reply_id)).state == "expired"
     assert await talk.buttons(bob) == []
+
+
+# the time that is left
+
+
+async def test_a_prompt_says_how_long_its_step_still_waits_when_that_grows_short(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    await talk.ask(ann, SURE, {**EXPIRE, "expires_after": "P2D"}, catches=["LATE"])
+    head, until_when, *rest = (await talk.last(ann)).split("\n")
+    told = []
+    for hours in (44, 1.1, 0.4, 1, 0.8, 0.4):
+        await hours_pass(talk, hours)
+        found = (await talk.last(ann)).split("\n")
+        assert [found[0], *found[2:]] == [head, *rest]
+        told.append(found[1].removeprefix(until_when))
+    assert told == [
+        "",
+        *(f" · {each} left" for each in ("3 hours", "3 hours", "3 hours", "42 minutes", "42 minutes")),
+    ]
+    assert await talk.buttons(ann) == ["Yes", "No"]
+    assert [row.kind for row in await all_of(talk.db, Deadline)] == ["expire", "count"]
+    await hours_pass(talk, 0.25)
+    assert " · 3 minutes left" in await talk.last(ann)
+    assert [row.kind for row in await all_of(talk.db, Deadline)] == ["expire"]
+
+
+async def test_formatting_stays_where_it_was_when_the_time_that_is_left_is_said(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    keys = {**EXPIRE, "expires_after": "PT2H"}
+    await talk.ask(ann, {"text_a": "A <b>bold</b> one", "action_yes": "Yes"}, keys, catches=["LATE"])
+    await hours_pass(talk, 1.76)
+    message = await talk.telegram.last(ann)
+    units = message["text"].encode("utf-16-le")
+    said = {
+        units[2 * each["offset"] : 2 * (each["offset"] + each["length"])].decode("utf-16-le"): each["type"]
+        for each in message["entities"]
+    }
+    assert said.pop("bold") == "bold"
+    assert said.pop("Trip") == "bold"
+    ((words, kind),) = said.items()
+    assert (kind, words.endswith(" UTC")) == ("italic", True)
+    assert " UTC · 14 minutes left" in message["text"]
+
+
+async def test_a_form_that_stands_at_its_second_question_is_left_alone_by_the_countdown(
+    talk: Conversation,
+) -> None:
+    ann = await talk.telegram.ann()
+    await talk.ask(ann, FORM, {**EXPIRE, **FORM_KEYS, "expires_after": "PT2H"}, catches=["LATE"])
+    before = await talk.telegram.texts(ann)
+    await talk.say(ann, "Lisbon")
+    asked = await talk.last(ann)
+    await hours_pass(talk, 1.8)
+    assert await talk.last(ann) == asked
+    assert "left" in (await talk.telegram.texts(ann))[len(before) - 1]
+
+
+async def test_a_countdown_of_a_step_that_is_over_edits_nothing(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    await talk.ask(ann, SURE, {**EXPIRE, "expires_after": "PT2H"}, catches=["LATE"])
+    await talk.tap(ann, "Yes")
+    before = await talk.telegram.texts(ann)
+    await hours_pass(talk, 1.8)
+    assert await talk.telegram.texts(ann) == before

@@ -147,7 +147,7 @@ CASES: Mapping[Named, Case] = {
         "P2D",
         times,
         [],
-        [("expire", 172_800)],
+        [("expire", 172_800), ("count", 162_000)],
         BUTTON,
         {"on_expire": "TOO_LATE"},
         is_needed=True,
