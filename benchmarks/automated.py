@@ -13,8 +13,8 @@ from devstack.product import Product
 
 WAITING, TRIAL = 1000, 250
 ROUNDS = 3
-CONNECTIONS = 5
-"""As many as one worker of ours uses here: four completions and the next fetch."""
+CONNECTIONS = 9
+"""As many as one worker of ours uses here: eight completions and the next fetch."""
 
 BARE_MAX_TASKS = (5, 25)
 PYTHON_OPTIONS = tuple({"maxTasks": most, "lockDuration": 60_000} for most in (1, 10, 50))
@@ -29,7 +29,7 @@ Run = Callable[[int], Awaitable[float]]
 
 async def bench(ground: Ground) -> list[Figure]:
     """Find the best options of each, then drain in turns."""
-    async with ground.product({"AUTOMATED_CONCURRENCY": "4"}) as product:
+    async with ground.product({"AUTOMATED_CONCURRENCY": "8"}) as product:
         runs: dict[str, Run] = {"ours": partial(_ours, ground, product)}
         options: dict[str, object] = {}
         await _trial(ground, "a warm engine", partial(_ours, ground, product))
