@@ -150,7 +150,13 @@ def test_the_example_of_an_environment_names_settings_only() -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_shell_examples_set_settings_only(path: Path) -> None:
-    known = {name.upper() for name in Settings.model_fields} | {"ENGINE", "ADA", "ARGS", "AWS_REGION"}
+    known = {name.upper() for name in Settings.model_fields} | {
+        "ENGINE",
+        "ADA",
+        "LUNCH",
+        "ARGS",
+        "AWS_REGION",
+    }
     for language, code in FENCE.findall(path.read_text()):
         if language == "sh":
             assert set(re.findall(r"(?:^|\s)([A-Z][A-Z0-9_]+)=", code)) <= known
@@ -294,12 +300,11 @@ def test_a_property_in_an_example_is_of_the_contract(path: Path) -> None:
         assert key in keys or (item in STEP_KEYS and key in texts.LANGUAGES) if dot else item in STEP_KEYS
 
 
-def test_the_error_of_the_tutorial_is_the_one_that_authors_get() -> None:
+def test_the_error_that_troubleshooting_shows_is_the_one_that_authors_get() -> None:
     properties = {"form_place.type": "choice", "form_place.lable": "Where to?", "form_place.options": "a|b"}
     declared = Declared("approval", (), {"telegram_user_id": 1}, properties)
     with pytest.raises(AuthorError) as error:
         contract.read_step(declared)
     beginning = "activity 'approval': form_place.lable: unknown key 'lable', did you mean 'label'?; allowed: "
     assert str(error.value).startswith(beginning)
-    assert beginning + "default, help, label" in page("docs/tutorial/first-process.md")
     assert beginning in page("docs/how-to/troubleshooting.md")

@@ -46,7 +46,8 @@ class Finding:
 
 def finding(file: str, element: str, rule: str, found: str, fix: str) -> Finding:
     """A finding whose message ends with the reason why its rule matters."""
-    return Finding(file, element, rule, f"{found}. {RULES[rule]}", fix)
+    stop = "" if found.endswith("?") else "."
+    return Finding(file, element, rule, f"{found}{stop} {RULES[rule]}", fix)
 
 
 def told(findings: Sequence[Finding], form: str) -> str:
