@@ -47,19 +47,16 @@ async def test_the_tutorial_leads_to_what_it_says(folder: Path) -> None:
     assert first.kind == "sh"
     async with staying(first.text.strip(), folder) as printed:
         url, ada_id = await _guide(printed)
-        draining = asyncio.create_task(printed.read())
         async with Town(url) as town, terminal(folder) as shell:
-            ada = Person(town, ada_id, ada_id, "Ada")
-            await _follow(rest, folder, shell, ada)
-        draining.cancel()
+            await _follow(rest, folder, shell, Person(town, ada_id, ada_id, "Ada"))
 
 
-async def _guide(printed: asyncio.StreamReader) -> tuple[str, int]:
+async def _guide(printed: asyncio.Queue[str]) -> tuple[str, int]:
     """The address of the web chat, and who one is there."""
     text = ""
     async with asyncio.timeout(START_S):
         while not (found := _WEB_CHAT.search(text)):
-            line = (await printed.readline()).decode()
+            line = await printed.get()
             assert line, f"it has ended: {text}"
             text += line
     return found[1], int(found[2])

@@ -143,21 +143,30 @@ async def terminal(folder: Path) -> AsyncIterator[Terminal]:
 
 
 @asynccontextmanager
-async def staying(command: str, folder: Path) -> AsyncIterator[asyncio.StreamReader]:
-    """A command in a terminal of its own, as long as the block runs; what it prints. Ctrl-C ends it."""
+async def staying(command: str, folder: Path) -> AsyncIterator[asyncio.Queue[str]]:
+    """A command in a terminal of its own, as long as the block runs; its lines. Ctrl-C ends it."""
     process = await _started("bash", "-c", f"exec {command}", folder=folder)
     assert process.stdout is not None
+    printed: asyncio.Queue[str] = asyncio.Queue()
+    reading = asyncio.create_task(_read(process.stdout, printed))
     try:
-        yield process.stdout
+        yield printed
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGINT)
         try:
             async with asyncio.timeout(STOP_S):
-                await asyncio.gather(process.stdout.read(), process.wait())
+                await asyncio.gather(reading, process.wait())
         except TimeoutError:
             os.killpg(process.pid, signal.SIGKILL)
             raise
+
+
+async def _read(source: asyncio.StreamReader, printed: asyncio.Queue[str]) -> None:
+    """Take every line as it comes, so that nobody waits to print one; the empty one is the end."""
+    while line := (await source.readline()).decode():
+        printed.put_nowait(line)
+    printed.put_nowait("")
 
 
 async def _started(*command: str, folder: Path, stdin: int | None = None) -> asyncio.subprocess.Process:
