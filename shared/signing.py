@@ -1,8 +1,12 @@
-"""Callback data of buttons: what was tapped, and a signature that only we can make.
+"""What people bring back to us, with a signature that only we can make: buttons, and links to the bot.
 
-``u.<reply>.<item>.<option>.<mac>``, at most 64 ASCII bytes as Telegram demands. The first letter says whether
-the signature also covers a person (u) or serves anyone (a); who presses is told by Telegram, so the person
-need not be in the data. Replay is not this module's matter: a tap is single use by the state of its row.
+A button is ``u.<reply>.<item>.<option>.<mac>``, at most 64 ASCII bytes as Telegram demands. The first letter
+says whether the signature also covers a person (u) or serves anyone (a); who presses is told by Telegram, so
+the person need not be in the data. Replay is not this module's matter: a tap is single use by the state of
+its row.
+
+A link's token is likewise ``<u or a><s or p><expiry><subject><mac>``, without dots, for Telegram takes none
+in a start parameter: the subject is the step (s) or the process (p) that it leads to.
 """
 
 import base64
@@ -10,11 +14,12 @@ import hashlib
 import hmac
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
 
 MAX_BYTES = 64
 """The longest callback data that Telegram takes."""
 
-_MAC_BYTES = 12
 _MAC_CHARS = 16
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{0,26}", re.ASCII)
 _DATA = re.compile(
@@ -22,6 +27,18 @@ _DATA = re.compile(
     rf"\.(?P<mac>[A-Za-z0-9_-]{{{_MAC_CHARS}}})",
     re.ASCII,
 )
+_LINK_MAC_CHARS = 24
+"""Eighteen bytes: a link lives longer than a button, and anybody can write one down."""
+
+_EXPIRY_CHARS = 7
+_LINK = re.compile(
+    rf"(?P<body>(?P<scope>[ua])(?P<kind>[sp])(?P<until>[0-9a-z]{{{_EXPIRY_CHARS}}})(?P<subject>[0-9a-z]{{1,16}}))"
+    rf"(?P<mac>[A-Za-z0-9_-]{{{_LINK_MAC_CHARS}}})",
+    re.ASCII,
+)
+LINKS = "start-link"
+"""The purpose of the key that signs links (:func:`derive_key`)."""
+
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -32,6 +49,14 @@ class Tap:
     pending_reply_id: int
     item: str
     option: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a genuine link leads: to the step of a pending reply's id, or to a process by its short key."""
+
+    kind: Literal["step", "process"]
+    subject: str
 
 
 def derive_key(bot_token: str, label: str = "callback-data") -> bytes:
@@ -74,10 +99,46 @@ def verify(data: object, user_id: int | None, key: bytes) -> Tap | None:
     return Tap(int(match["reply"], 36), match["item"], match["option"])
 
 
-def _mac(body: str, user_id: int | None, key: bytes) -> str:
+def sign_link(link: Link, until: datetime, user_id: int | None, key: bytes) -> str:
+    """The start parameter of a link that holds until a moment. With a ``user_id`` it serves that person only.
+
+    Raises:
+        ValueError: it has no room for the subject or the moment.
+    """
+    scope = "a" if user_id is None else "u"
+    subject = _base36(int(link.subject)) if link.kind == "step" else link.subject
+    expiry = _base36(int(until.timestamp())).rjust(_EXPIRY_CHARS, "0")
+    body = f"{scope}{link.kind[0]}{expiry}{subject}"
+    token = body + _mac(body, user_id, key, chars=_LINK_MAC_CHARS)
+    if _LINK.fullmatch(token) is None:
+        raise ValueError(f"no link can be made to {link.kind} {link.subject!r}")
+    return token
+
+
+def verify_link(token: str, user_id: int, key: bytes, *, now: datetime | None = None) -> Link | None:
+    """Where the link that ``user_id`` followed leads; None if it is not ours, not theirs, or has expired."""
+    match = _LINK.fullmatch(token)
+    if match is None:
+        return None
+    whose = user_id if match["scope"] == "u" else None
+    if not hmac.compare_digest(_mac(match["body"], whose, key, chars=_LINK_MAC_CHARS), match["mac"]):
+        return None
+    if (now or datetime.now(UTC)).timestamp() >= int(match["until"], 36):
+        return None
+    if match["kind"] == "s":
+        return Link("step", str(int(match["subject"], 36)))
+    return Link("process", match["subject"])
+
+
+def short_key(key: str) -> str:
+    """The key of a process as callback data and links have room for it."""
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def _mac(body: str, user_id: int | None, key: bytes, *, chars: int = _MAC_CHARS) -> str:
     whose = "" if user_id is None else str(user_id)
     digest = hmac.digest(key, f"{body}|{whose}".encode(), hashlib.sha256)
-    return base64.urlsafe_b64encode(digest[:_MAC_BYTES]).decode()
+    return base64.urlsafe_b64encode(digest[: chars * 3 // 4]).decode()
 
 
 def _base36(number: int) -> str:

@@ -1,11 +1,24 @@
-"""A button does only what we made it for, and for whom we made it."""
+"""A button or a link does only what we made it for, and for whom we made it."""
 
 import random
+import re
 import string
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.signing import MAX_BYTES, Tap, derive_key, sign, verify
+from shared.signing import (
+    LINKS,
+    MAX_BYTES,
+    Link,
+    Tap,
+    derive_key,
+    short_key,
+    sign,
+    sign_link,
+    verify,
+    verify_link,
+)
 
 KEY = derive_key("123456:token")
 LARGEST_ID = 2**63 - 1
@@ -124,3 +137,70 @@ def test_what_cannot_be_a_button_is_said_when_it_is_made(
 ) -> None:
     with pytest.raises(ValueError, match="callback data"):
         sign(reply, item, option, 7, KEY)
+
+
+# links
+
+LINK_KEY = derive_key("123456:token", LINKS)
+NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
+SOON = NOW + timedelta(days=7)
+TO_STEP, TO_PROCESS = Link("step", str(LARGEST_ID)), Link("process", short_key("expense"))
+
+
+@pytest.mark.parametrize("user_id", [None, 7, 2**52])
+@pytest.mark.parametrize("link", [Link("step", "1"), TO_STEP, TO_PROCESS])
+@pytest.mark.parametrize("until", [SOON, NOW + timedelta(days=3650)])
+def test_a_link_comes_back_as_it_was_made_and_is_a_start_parameter(
+    link: Link, until: datetime, user_id: int | None
+) -> None:
+    token = sign_link(link, until, user_id, LINK_KEY)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", token, re.ASCII)
+    assert verify_link(token, user_id or 7, LINK_KEY, now=NOW) == link
+    assert verify_link(token, user_id or 7, LINK_KEY, now=NOW) == link, "again and again"
+
+
+def test_a_link_of_one_person_serves_nobody_else_and_cannot_be_made_to_serve_anyone() -> None:
+    token = sign_link(TO_STEP, SOON, 7, LINK_KEY)
+    assert all(verify_link(token, other, LINK_KEY, now=NOW) is None for other in (0, 1, 70, -7, 2**52))
+    assert verify_link("a" + token[1:], 7, LINK_KEY, now=NOW) is None
+    assert verify_link("u" + sign_link(TO_STEP, SOON, None, LINK_KEY)[1:], 7, LINK_KEY, now=NOW) is None
+
+
+def test_a_link_ends_at_its_moment_and_has_a_moment_by_our_clock_alone() -> None:
+    token = sign_link(TO_PROCESS, SOON, None, LINK_KEY)
+    assert verify_link(token, 7, LINK_KEY, now=SOON - timedelta(seconds=1)) == TO_PROCESS
+    assert verify_link(token, 7, LINK_KEY, now=SOON) is None
+    assert verify_link(sign_link(TO_PROCESS, datetime.now(UTC), None, LINK_KEY), 7, LINK_KEY) is None
+
+
+def test_every_altered_character_and_every_shortening_of_a_link_is_found() -> None:
+    token = sign_link(TO_PROCESS, SOON, 7, LINK_KEY)
+    for at in range(len(token)):
+        assert verify_link(token[:at], 7, LINK_KEY, now=NOW) is None
+        assert verify_link(token[:at] + token[at + 1 :], 7, LINK_KEY, now=NOW) is None
+        for char in string.ascii_letters + string.digits + "-_ é\0":
+            if char != token[at]:
+                assert verify_link(token[:at] + char + token[at + 1 :], 7, LINK_KEY, now=NOW) is None
+                assert verify_link(token[:at] + char + token[at:], 7, LINK_KEY, now=NOW) is None
+    assert all(verify_link(token + tail, 7, LINK_KEY, now=NOW) is None for tail in ("\n", " ", "A"))
+
+
+def test_a_button_is_no_link_and_the_key_of_buttons_signs_none() -> None:
+    assert KEY != LINK_KEY
+    assert verify_link(sign_link(TO_STEP, SOON, None, KEY), 7, LINK_KEY, now=NOW) is None
+    assert verify_link(sign(5, 1, 2, None, LINK_KEY), 7, LINK_KEY, now=NOW) is None
+    assert verify(sign_link(TO_STEP, SOON, None, LINK_KEY), 7, LINK_KEY) is None
+
+
+@pytest.mark.parametrize("token", ["", "hello", "a" * 64, "é" * 33, "asAAAAAAA1" + "A" * 24, "٣" * 40])
+def test_whatever_else_comes_is_no_link(token: str) -> None:
+    assert verify_link(token, 7, LINK_KEY, now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("link", "until"),
+    [(Link("process", "expense-x"), SOON), (Link("process", ""), SOON), (Link("process", "a" * 17), SOON)],
+)
+def test_what_cannot_be_a_link_is_said_when_it_is_made(link: Link, until: datetime) -> None:
+    with pytest.raises(ValueError, match="no link"):
+        sign_link(link, until, None, LINK_KEY)
