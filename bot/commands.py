@@ -7,9 +7,9 @@ import structlog
 from telegram import BotCommand, MessageEntity
 from telegram.error import TelegramError
 
-from bot import deciding, dialogs, groups, overview, preferences, starting
+from bot import deciding, dialogs, groups, links, overview, preferences, starting
 from bot.context import Context
-from shared import outbox, replies, texts
+from shared import outbox, people, replies, texts
 from shared.models import PendingReply
 from shared.queues import pause_s
 from shared.service import Part, Services
@@ -106,9 +106,14 @@ async def _start(context: Context) -> None:
     if not context.is_private:
         await groups.command(context)
         return
+    token = (context.message.text or "").partition(" ")[2].strip()
+    is_known = await people.has_started(context.tx, context.user.id)
     await context.meet(wants_engine_user=True)
-    await context.say(texts.hello(context.user.first_name))
+    if not (token and is_known):
+        await context.say(texts.hello(context.user.first_name))
     await outbox.reachable_again(context.tx, context.chat_id)
+    if token:
+        await links.follow(context, token)
 
 
 async def _settings(context: Context) -> None:

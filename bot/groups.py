@@ -174,18 +174,18 @@ async def _start(context: Context, group: models.Chat) -> None:
             await context.menu(texts.say("starting"))
             return
         known = await starts.running(context.tx, PROCESS, business_key)
-        if known is None or known.state != "started" or await _runs(context, business_key):
+        if known is None or known.state != "started" or await runs(context, PROCESS, business_key):
             break
         await starts.ended(context.tx, known.id)
     rows = [[context.button(texts.say("button-go-on"), "go", group.chat_id)]]
     await context.menu(texts.say("already-running"), rows)
 
 
-async def _runs(context: Context, business_key: str) -> bool:
+async def runs(context: Context, process: str, business_key: str, tenant_id: str | None = None) -> bool:
     """Whether the engine still runs the instance; where it cannot say, it is taken to run."""
     try:
         async with asyncio.timeout(ASK_TIMEOUT_S):
-            return bool(await context.services.engine.active_instances(business_key, PROCESS))
+            return bool(await context.services.engine.active_instances(business_key, process, tenant_id))
     except (WorldError, TimeoutError):
         return True
 

@@ -1,6 +1,5 @@
 """Starting processes from the chat: what a person may start, and the form of its start event."""
 
-import hashlib
 import re
 
 import structlog
@@ -13,7 +12,7 @@ from shared.engine.records import DeployedDefinition
 from shared.engine.values import to_engine
 from shared.errors import AuthorError
 from shared.models import Json
-from shared.signing import Tap
+from shared.signing import Tap, short_key
 from shared.steps import contract, conversation
 from shared.steps.keys import START_KEYS
 from shared.steps.model import Step
@@ -37,18 +36,29 @@ async def tapped(context: Context, tap: Tap) -> bool:
     """A button of /new; False if it is none. Whether the person may is asked again."""
     if tap.item != "sd":
         return False
-    chosen = next((each for each in await startable(context) if _short(each) == tap.option), None)
+    chosen = await startable_as(context, tap.option)
     if chosen is None:
         context.toast(texts.say("outdated"), alert=True)
         return True
     context.toast()
+    menu = context.query.message
+    await begin(context, chosen, f"start:{context.user.id}:{menu.message_id if menu else 0}:{tap.option}")
+    return True
+
+
+async def startable_as(context: Context, short: str) -> DeployedDefinition | None:
+    """The process of that short key, if this person may start it."""
+    return next((each for each in await startable(context) if _short(each) == short), None)
+
+
+async def begin(context: Context, definition: DeployedDefinition, own: str, nth: str = "") -> None:
+    """Show the form of a process or start it, once for each ``own`` name; ``nth`` sets its forms apart."""
     try:
-        await _begin(context, chosen)
+        await _begin(context, definition, own, nth)
     except AuthorError as error:
         reason = str(error)  # says all
-        log.error("a start form cannot be shown", process=chosen.key, reason=reason)  # noqa: TRY400
+        log.error("a start form cannot be shown", process=definition.key, reason=reason)  # noqa: TRY400
         await context.say(texts.say("cannot-start"))
-    return True
 
 
 def _caption(definition: DeployedDefinition) -> str:
@@ -59,17 +69,14 @@ def _caption(definition: DeployedDefinition) -> str:
 
 def _short(definition: DeployedDefinition) -> str:
     """A process as callback data has room for it: the key, and whose it is."""
-    whole = "\0".join(filter(None, (definition.key, definition.tenant_id)))
-    return hashlib.sha256(whole.encode()).hexdigest()[:16]
+    return short_key(definition.key, definition.tenant_id)
 
 
-async def _begin(context: Context, definition: DeployedDefinition) -> None:
+async def _begin(context: Context, definition: DeployedDefinition, own: str, nth: str) -> None:
     """Show the form of the start event; start at once where it asks nothing."""
     info = await context.services.definitions.start(definition.id, definition.key)
     if info is None:
         raise AuthorError(f"process {definition.key!r} has no start event by which people start it")
-    menu = context.query.message
-    own = f"start:{context.user.id}:{menu.message_id if menu else 0}:{_short(definition)}"
     step = _step(context, definition, info)
     if step is None:
         variables, by = started_by(context.user.id), context.user.id
@@ -78,7 +85,7 @@ async def _begin(context: Context, definition: DeployedDefinition) -> None:
         await context.say(texts.say("starting") if made else texts.say("already-here"))
         return
     new = transitions.NewReply(
-        external_task_id=own,
+        external_task_id=own + nth,
         topic=starts.START_TOPIC,
         activity_id=info.id,
         activity_instance_id="",
@@ -86,7 +93,7 @@ async def _begin(context: Context, definition: DeployedDefinition) -> None:
         execution_id="",
         process_definition_id=definition.id,
         process_definition_key=definition.key,
-        business_key=info.properties.get(BUSINESS_KEY) or own,
+        business_key=info.properties.get(BUSINESS_KEY) or own + nth,
         tenant_id=definition.tenant_id,
         step=step.model_dump(mode="json", exclude_defaults=True),
         chat_id=context.chat_id,

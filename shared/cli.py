@@ -17,7 +17,7 @@ from shared.authoring.preview import as_html, as_terminal, previews
 from shared.db import driver_url
 from shared.engine.client import EngineClient
 from shared.errors import ConfigurationError, StepgramError
-from shared.operating import deploying, instances
+from shared.operating import deploying, instances, links
 from shared.settings import Settings, TopicSettings, load_settings
 from shared.steps import fields
 
@@ -42,6 +42,8 @@ def main(served: Served = lambda modules: Topics()) -> None:
             sys.exit(asyncio.run(_doctor(settings, options.format)))
         elif options.command == "deploy":
             asyncio.run(_deploy(settings, options, served))
+        elif options.command == "link":
+            sys.stdout.write(f"{asyncio.run(_link(settings, options))}\n")
         else:
             asyncio.run(_instances(settings, options))
     except (StepgramError, OSError) as error:
@@ -90,6 +92,14 @@ def _parser() -> argparse.ArgumentParser:
     ps.add_argument("--limit", type=int, default=50, help="at most so many (50)")
     show = commands.add_parser("show", help="show one instance, and who is asked")
     show.add_argument("instance", metavar="INSTANCE")
+    link = commands.add_parser("link", help="make a link that opens a step or starts a process in the chat")
+    what = link.add_mutually_exclusive_group(required=True)
+    what.add_argument("--start", metavar="KEY", help="a process")
+    what.add_argument("--step", type=int, metavar="ID", help="a step, by the id of its pending reply")
+    what.add_argument("--task", metavar="ID", help="a step, by the id of its external task")
+    link.add_argument("--expires", default="P7D", metavar="DURATION", help="how long it holds (P7D)")
+    link.add_argument("--for", type=int, dest="person", metavar="USER", help="it serves this person only")
+    link.add_argument("--tenant", help="the tenant that the process belongs to")
     doctor = commands.add_parser("doctor", help="check all that Stepgram needs, and say how to mend it")
     doctor.add_argument("--format", choices=("text", "json"), default="text")
     return parser
@@ -161,6 +171,11 @@ async def _deploy(settings: Settings, options: argparse.Namespace, served: Serve
     async with EngineClient.from_settings(settings) as engine:
         async for line in deploying.deploy(engine, options.files, options.tenant, topics):
             sys.stdout.write(f"{line}\n")
+
+
+async def _link(settings: Settings, options: argparse.Namespace) -> str:
+    given = options.start, options.tenant, options.person, options.step, options.task
+    return await links.link(settings, links.Wanted(options.expires, *given))
 
 
 async def _instances(settings: Settings, options: argparse.Namespace) -> None:

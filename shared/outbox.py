@@ -29,6 +29,7 @@ from shared.db import Tx, given, notify
 from shared.markup import Rich
 from shared.models import Json, Prompt
 from shared.queues import Queue, birth, hand_over, kept, settle, settled_as, task_of
+from shared.steps.conversation import REMINDER as REMINDS
 from shared.steps.conversation import Draft
 
 REPLY, PROMPT, REMINDER, BULK = 0, 1, 2, 3
@@ -411,6 +412,15 @@ async def of_reply(
         .with_for_update()
     )
     return [each for each in found if items is None or each.content.get("item") in items]
+
+
+async def newest_shown(tx: Tx, reply_ids: Sequence[int]) -> dict[int, Prompt]:
+    """The newest message of each of some steps that is shown and can be answered."""
+    shown = Prompt.state.in_(("sent", "editing")), Prompt.message_id.is_not(None), Prompt.kind != REMINDS
+    of_these = Prompt.pending_reply_id.in_(reply_ids), *shown
+    newest = select(func.max(Prompt.id)).where(*of_these).group_by(Prompt.pending_reply_id)
+    found = await tx.scalars(select(Prompt).where(Prompt.id.in_(newest)))
+    return {each.pending_reply_id: each for each in found if each.pending_reply_id is not None}
 
 
 async def by_message(tx: Tx, chat_id: int, message_id: int) -> Prompt | None:

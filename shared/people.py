@@ -51,6 +51,11 @@ async def meet(
         await notify(tx, ENGINE_USERS.name)
 
 
+async def has_started(tx: Tx, user_id: int) -> bool:
+    """Whether a person has asked the bot for something before, so that their engine user was queued."""
+    return await tx.scalar(select(Person.state).where(Person.user_id == user_id)) not in {None, "none"}
+
+
 async def voices(tx: Tx, chat_ids: Iterable[int]) -> dict[int, Voice]:
     """How chats wish to be spoken to: a person as they chose, else as their Telegram is, else by default."""
     found: dict[int, Voice] = {}

@@ -53,6 +53,11 @@ async def instances_of(tx: Tx, user_id: int, limit: int) -> Sequence[PendingRepl
     return (await tx.scalars(found)).all()
 
 
+async def by_id(tx: Tx, reply_id: int) -> PendingReply | None:
+    """One row."""
+    return await tx.get(PendingReply, reply_id)
+
+
 async def by_task(tx: Tx, external_task_id: str) -> PendingReply | None:
     """The row of an external task."""
     statement = select(PendingReply).where(PendingReply.external_task_id == external_task_id)
@@ -67,6 +72,15 @@ async def by_instance(tx: Tx, process_instance_id: str) -> Sequence[PendingReply
         .order_by(PendingReply.id)
     )
     return found.all()
+
+
+async def newest_form(tx: Tx, chat_id: int, name: str) -> PendingReply | None:
+    """The start form of that name that was shown last in a chat; they are told apart behind a colon."""
+    named = PendingReply.external_task_id.startswith(f"{name}:", autoescape=True)
+    newest = (
+        select(PendingReply).where(PendingReply.chat_id == chat_id, named).order_by(PendingReply.id.desc())
+    )
+    return (await tx.scalars(newest.limit(1))).first()
 
 
 async def open_or_answered(tx: Tx, after_id: int, limit: int) -> Sequence[PendingReply]:

@@ -130,9 +130,10 @@ def verify_link(token: str, user_id: int, key: bytes, *, now: datetime | None = 
     return Link("process", match["subject"])
 
 
-def short_key(key: str) -> str:
-    """The key of a process as callback data and links have room for it."""
-    return hashlib.sha256(key.encode()).hexdigest()[:16]
+def short_key(key: str, tenant_id: str | None = None) -> str:
+    """A process as callback data and links have room for it: its key, and whose it is."""
+    whole = "\0".join(filter(None, (key, tenant_id)))
+    return hashlib.sha256(whole.encode()).hexdigest()[:16]
 
 
 def _mac(body: str, user_id: int | None, key: bytes, *, chars: int = _MAC_CHARS) -> str:

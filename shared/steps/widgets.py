@@ -17,7 +17,7 @@ from shared.steps.fields.times import bounds
 from shared.steps.model import Ask
 
 Button = tuple[str, str]
-"""Caption and callback data."""
+"""Caption, and callback data or the address of a page of Telegram."""
 
 Rows = tuple[tuple[Button, ...], ...]
 

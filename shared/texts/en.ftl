@@ -162,6 +162,9 @@ start-cancelled = All right, nothing was started.
 already-running = An import of this group is running already. Shall we go on with it?
 nothing-waits-there = It is running; nothing waits for you in it just now.
 here-it-is = Here it is:
+link-not-valid = This link does not work (any more), or it is meant for somebody else.
+answer-in-group = This is answered in its group, where everybody sees it.
+button-go-there = Go there
 cannot-start = That cannot be started just now; the people who run this bot have been told why.
 
 cancel-which = What do you want to cancel?

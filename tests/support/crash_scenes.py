@@ -331,6 +331,7 @@ NO_DEATH = {
     "Sender._let_new_ones_pass": "reads only",
     "Backlog.refresh": "reads only",
     "_replies": "the operator's, reads only",
+    "_waiting": "the operator's, reads only",
     "_now": "the doctor's, reads only",
     "_server": "the doctor's, reads only",
 }
