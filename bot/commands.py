@@ -145,7 +145,7 @@ async def _cancel(context: Context) -> None:
 
 async def tapped(context: Context, tap: Tap) -> bool:
     """A button of /tasks or /cancel; False if it is none of these."""
-    handler = {"ts": _show, "cl": _leave, "cw": _sure, "cy": _cancelled, "cn": _kept}.get(tap.item)
+    handler = {"ts": links.show, "cl": _leave, "cw": _sure, "cy": _cancelled, "cn": _kept}.get(tap.item)
     if handler is None or not tap.option.isdigit():
         return False
     dialog = await dialogs.open_dialog(context, int(tap.option))
@@ -155,10 +155,6 @@ async def tapped(context: Context, tap: Tap) -> bool:
     context.toast()
     await handler(context, dialog)
     return True
-
-
-async def _show(context: Context, dialog: dialogs.Dialog) -> None:
-    await dialog.show_again()
 
 
 async def _leave(context: Context, dialog: dialogs.Dialog) -> None:

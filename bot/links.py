@@ -35,7 +35,13 @@ async def _to_step(context: Context, reply_id: int) -> None:
         await context.say(dialogs.how_it_ended(reply) if is_theirs else texts.say("link-not-valid"))
     elif not await dialogs.may_answer(context, dialog, context.user):
         await context.say(texts.say("link-not-valid"))
-    elif dialog.reply.chat_id == context.chat_id:
+    else:
+        await show(context, dialog)
+
+
+async def show(context: Context, dialog: dialogs.Dialog) -> None:
+    """Show a step anew in its own chat; from another one, point to it."""
+    if dialog.reply.chat_id == context.chat_id:
         await dialog.show_again()
     else:
         await _point_to_group(context, dialog.reply)

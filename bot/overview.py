@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from telegram import InputFile
 
 from bot.context import Context, asking_the_engine
-from shared import replies, texts, transitions
+from shared import outbox, replies, texts, transitions
 from shared.drawing import draw
-from shared.models import PendingReply
+from shared.links import to_message
+from shared.models import PendingReply, Prompt
 from shared.signing import Tap
 from shared.steps.conversation import shortened
 from shared.steps.model import Step
@@ -29,7 +30,7 @@ def _title(reply: PendingReply) -> str:
 
 
 async def tasks(context: Context) -> None:
-    """`/tasks`: what waits, since when, and a button for each."""
+    """`/tasks`: what waits, since when, until when, and a button for each."""
     html, rows = await _tasks_page(context, 0)
     await context.say(html, rows)
 
@@ -38,12 +39,19 @@ async def _tasks_page(context: Context, page: int) -> tuple[str, Sequence[Sequen
     waiting, count = await replies.waiting_for(context.tx, context.user.id, page * PAGE, PAGE)
     if not waiting:
         return texts.say("no-tasks"), ()
+    ids = [reply.id for reply in waiting]
+    handed_over = await replies.handed_over_at(context.tx, ids)
+    shown = await outbox.newest_shown(context.tx, [reply.id for reply in waiting if reply.chat_id < 0])
     lines = [
-        texts.task_line(_title(reply), reply.process_definition_key, reply.created_at) for reply in waiting
+        texts.task_line(
+            _title(reply),
+            reply.process_definition_key,
+            reply.created_at,
+            Step.of(reply.step).until or handed_over.get(reply.id),
+        )
+        for reply in waiting
     ]
-    rows = [
-        [context.button(texts.say("button-show", title=_title(reply)), "ts", reply.id)] for reply in waiting
-    ]
+    rows = [[_show_button(context, reply, shown.get(reply.id))] for reply in waiting]
     turn = []
     if page > 0:
         turn.append(context.button("‹", "tp", page - 1))
@@ -51,6 +59,13 @@ async def _tasks_page(context: Context, page: int) -> tuple[str, Sequence[Sequen
         turn.append(context.button("›", "tp", page + 1))
     heading = texts.tasks_heading(page * PAGE + 1, page * PAGE + len(waiting), count)
     return "<br/>".join([heading, *lines]), [*rows, *([turn] if turn else [])]
+
+
+def _show_button(context: Context, reply: PendingReply, shown: Prompt | None) -> Button:
+    """Leads to a group's message where that has an address; else shows the step, or says where it is."""
+    caption = texts.say("button-show", title=_title(reply))
+    address = shown and to_message(shown.chat_id, shown.message_id, shown.content.get("thread_id"))
+    return (caption, address) if address else context.button(caption, "ts", reply.id)
 
 
 async def history(context: Context) -> None:

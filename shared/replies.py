@@ -1,11 +1,12 @@
 """Looking up pending replies: who waits for what, and what was answered. Nothing here changes a row."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import func, or_, select
 
 from shared.db import Tx
-from shared.models import PendingReply
+from shared.models import Deadline, PendingReply
 from shared.transitions import OPEN
 
 
@@ -51,6 +52,17 @@ async def instances_of(tx: Tx, user_id: int, limit: int) -> Sequence[PendingRepl
     )
     found = select(PendingReply).where(PendingReply.id.in_(newest)).order_by(PendingReply.id.desc())
     return (await tx.scalars(found)).all()
+
+
+async def handed_over_at(tx: Tx, reply_ids: Sequence[int]) -> dict[int, datetime]:
+    """When those of some steps that are to be handed over, unanswered, will be."""
+    coming = Deadline.kind == "escalate", Deadline.state == "waiting"
+    found = await tx.execute(
+        select(Deadline.pending_reply_id, Deadline.due_at).where(
+            Deadline.pending_reply_id.in_(reply_ids), *coming
+        )
+    )
+    return {row.pending_reply_id: row.due_at for row in found}
 
 
 async def by_id(tx: Tx, reply_id: int) -> PendingReply | None:

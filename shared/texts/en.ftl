@@ -131,6 +131,7 @@ unknown-command = I do not know that command. /help shows those that I know.
 tasks-heading = This waits for you:
 tasks-heading-page = This waits for you ({ $first } to { $last } of { $count }):
 task-line = { $title } — { $process }, since { $since }
+task-due = due { $moment }
 no-tasks = Nothing waits for you.
 history = This is what you answered:
 no-history = You have not answered anything yet.

@@ -134,6 +134,7 @@ unknown-command = Я не знаю такой команды. /help покаже
 tasks-heading = Вас ждёт:
 tasks-heading-page = Вас ждёт (с { $first } по { $last } из { $count }):
 task-line = { $title } — { $process }, с { $since }
+task-due = срок { $moment }
 no-tasks = Вас ничего не ждёт.
 history = Вот на что вы ответили:
 no-history = Вы ещё ни на что не отвечали.

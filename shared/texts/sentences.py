@@ -46,10 +46,13 @@ def tasks_heading(first: int, last: int, count: int) -> str:
     return say("tasks-heading")
 
 
-def task_line(title: str, process: str, since: datetime) -> str:
-    """One step that waits."""
-    at = formats.short_moment(since)
-    return f"• {say('task-line', title=f'<b>{esc(title)}</b>', process=esc(process), since=at)}"
+def task_line(title: str, process: str, since: datetime, until: datetime | None) -> str:
+    """One step that waits, and until when where it waits no longer."""
+    line = say(
+        "task-line", title=f"<b>{esc(title)}</b>", process=esc(process), since=formats.short_moment(since)
+    )
+    due = say("task-due", moment=formats.short_moment(until)) if until else ""
+    return ", ".join(filter(None, (f"• {line}", due)))
 
 
 def history_line(when: datetime | None, title: str, answer: str) -> str:
