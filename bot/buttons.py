@@ -93,6 +93,8 @@ async def _by_item(context: Context, dialog: Dialog, tap: Tap) -> None:
         await _review(context, dialog, tap.option)
     elif kind == "e" and tap.option.isdigit():
         await _edit(context, dialog, int(tap.option))
+    elif tap.item == "p":
+        await _turn_actions(context, dialog, tap.option)
     elif kind == "q" and index is not None:
         await _choose(context, dialog, index, tap.option)
     elif kind == "a" and index is not None:
@@ -161,6 +163,20 @@ async def _review(context: Context, dialog: Dialog, option: str) -> None:
         await _show(context, dialog, conversation.closing_rows(dialog.step, dialog.sign))
 
 
+async def _turn_actions(context: Context, dialog: Dialog, option: str) -> None:
+    """Another page of the step's own buttons, for everybody who sees them."""
+    if dialog.next_ask is not None:
+        context.toast(texts.say("already-here"))
+    elif not option.isdigit():
+        context.toast()
+    elif dialog.step.claim:
+        name = dialog.reply.claimed_by_name
+        rows = conversation.claim_rows(dialog.step, dialog.sign, name, int(option))
+        await _show(context, dialog, rows)
+    else:
+        await _show(context, dialog, conversation.closing_rows(dialog.step, dialog.sign, int(option)))
+
+
 async def _edit(context: Context, dialog: Dialog, index: int) -> None:
     """One answer is to be given anew; the others stay."""
     if dialog.next_ask is not None or index >= len(dialog.step.asks):
@@ -186,7 +202,7 @@ async def _choose(context: Context, dialog: Dialog, index: int, option: str) -> 
     way, number = option[:1], option[1:]
     if option == "n":
         context.toast()
-    elif way in {"p", "m", "t"} and number.isdigit():
+    elif way in {"p", "m", "t", "a"} and number.isdigit():
         await _turn(context, dialog, index, way, int(number))
     elif option == "b" and index > 0:
         if await _gets_the_focus(context, dialog):
@@ -200,7 +216,9 @@ async def _turn(context: Context, dialog: Dialog, index: int, way: str, number: 
     """Another page, another month, or a tick: the question stays."""
     ask = dialog.step.asks[index]
     view = View(page=number)
-    if way == "m":
+    if way == "a":
+        view = View(actions=number)
+    elif way == "m":
         year, month = divmod(number, 100)
         if not (1 <= year <= 9999 and 1 <= month <= 12):
             context.toast(texts.say("outdated"))

@@ -8,6 +8,7 @@ from shared import outbox, people, texts, transitions
 from shared.models import Prompt
 from shared.steps import conversation
 from shared.steps.contract import ENGINE_GROUP
+from shared.steps.widgets import page_of
 
 NAMES_SHOWN = 200
 """Characters of the names under what was decided."""
@@ -107,7 +108,7 @@ async def vote(context: Context, dialog: Dialog, index: int) -> None:
     if len(agreeing) >= await _needed(context, dialog):
         await dialog.finish(action.name, user.id, conversation.shortened(", ".join(agreeing), NAMES_SHOWN))
         return
-    draft = conversation.ballot(step, dialog.sign, votes)
+    draft = conversation.ballot(step, dialog.sign, votes, page_of(index))
     for prompt in await outbox.of_reply(context.tx, dialog.reply.id, items=["actions"]):
         await outbox.edit(context.tx, prompt, draft)
 

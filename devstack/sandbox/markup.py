@@ -25,6 +25,7 @@ INLINE_ACTIONS = (
     "copy_text",
     "login_url",
 )
+BUTTON_STYLES = ("danger", "success", "primary")
 
 
 def read_markup(value: JsonValue, *, private: bool, inline_only: bool = False) -> Markup:
@@ -121,7 +122,14 @@ def _inline_button(value: JsonValue, *, private: bool) -> Json:
         raise FieldError(f"Can't parse inline keyboard button: {error}") from error
     if not text:
         raise bad_request("Inline keyboard button text must be non-empty")
-    return {"text": text, **action}
+    return {"text": text, **action, **_style(fields)}
+
+
+def _style(fields: Fields) -> Json:
+    style = fields.text("style", "")
+    if style and style not in BUTTON_STYLES:
+        raise bad_request("invalid button style specified")
+    return {"style": style} if style else {}
 
 
 def _inline_action(fields: Fields, *, private: bool) -> Json:

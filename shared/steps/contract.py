@@ -5,16 +5,16 @@ An input parameter of the same name makes a key dynamic. All names and keys are 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from shared import texts
 from shared.errors import AuthorError
 from shared.markup import Rich
 from shared.steps.asks import read_ask
 from shared.steps.keys import KINDS, PREFIXES, STEP_KEYS
-from shared.steps.model import Action, Shown, Step
+from shared.steps.model import Action, Shown, Step, Style
 from shared.steps.reading import Declared, Problem, Reading, allowed, as_text, nearest
 from shared.steps.times import check_times, read_times
 
@@ -24,8 +24,11 @@ OF_THE_STEP = {*STEP_KEYS, *RECIPIENT_NAMES}
 
 ENGINE_GROUP = "group:"
 _USER = r"(?:tg_user_)?[1-9]\d{0,17}"
-MAX_ACTIONS = 12
+MAX_ACTIONS = 100
+"""They are shown by pages, as options are; more could not be found by anybody."""
+
 MAX_CAPTION = 64
+STYLES: tuple[Style, ...] = get_args(Style)
 
 
 def is_item(name: str) -> bool:
@@ -61,9 +64,8 @@ def examine(
     kinds = _kinds(reading)
     _check_keys(reading, kinds)
     asks = [read_ask(reading, name, kind) for name, kind in kinds.items() if kind in {"s3", "field"}]
-    # The way back stands last, wherever the diagram has it.
-    buttons = sorted((n for n, kind in kinds.items() if kind == "action"), key="action_back".__eq__)
-    actions = [_action(reading, name) for name in buttons]
+    buttons = [name for name, kind in kinds.items() if kind == "action"]
+    actions = [_action(reading, name) for name in _in_order(reading, buttons)]
     shown = [item for name, kind in kinds.items() for item in _shown(reading, name, kind)]
     chat_id, recipient_id, allow = _recipient(reading)
     step = Step.model_construct(
@@ -184,6 +186,17 @@ def _is_web_address(value: str) -> bool:
     return re.fullmatch(r"https://[^\s/@:]+\.[^\s/@:]+(:\d+)?(/\S*)?", value) is not None
 
 
+def _in_order(reading: Reading, buttons: Sequence[str]) -> list[str]:
+    """Buttons as their author numbers them; the way back stands last, wherever the diagram has it."""
+    order = {name: reading.integer(f"{name}.order") for name in buttons}
+
+    def place(name: str) -> tuple[bool, bool, int]:
+        number = order[name]
+        return name == "action_back", number is None, number or 0
+
+    return sorted(buttons, key=place)
+
+
 def _action(reading: Reading, name: str) -> Action:
     short = name.removeprefix("action_")
     said = (reading.get(f"{name}.label"), reading.get(name))
@@ -197,8 +210,17 @@ def _action(reading: Reading, name: str) -> Action:
         name=short,
         caption=caption,
         without_form=reading.flag(f"{name}.without_form", default=False),
+        style=_style(reading, f"{name}.style"),
         translations=translations,
     )
+
+
+def _style(reading: Reading, name: str) -> Style | None:
+    said = (reading.get(name) or "").strip()
+    style = next((each for each in STYLES if each == said), None)
+    if said and style is None:
+        reading.complain(name, f"found {said!r}" + nearest(said, STYLES), allowed(STYLES))
+    return style
 
 
 def _recipient(reading: Reading) -> tuple[int, int | None, str | tuple[int, ...]]:

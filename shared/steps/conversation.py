@@ -4,7 +4,7 @@ Pure functions of the step, the answers so far and a signer of buttons; who stor
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,8 +24,8 @@ from shared.markup import (
 )
 from shared.models import Json
 from shared.signing import sign
-from shared.steps.model import Shown, Step
-from shared.steps.widgets import Button, Rows, View, in_rows, keyboard_of, rows_of
+from shared.steps.model import Action, Shown, Step
+from shared.steps.widgets import Button, Rows, View, in_rows, keyboard_of, paged, rows_of
 
 MESSAGE_LIMIT = 4096 - 256
 """UTF-16 units of a content message; the rest is for the line that is added when the step is over."""
@@ -89,9 +89,10 @@ def inline_keyboard(rows: Rows) -> Json:
     return {"inline_keyboard": [[_inline_button(*button) for button in row] for row in rows]}
 
 
-def _inline_button(caption: str, data: str) -> Json:
+def _inline_button(caption: str, data: str, style: str = "") -> Json:
     # No callback data of ours begins like an address, and no address is of anybody but Telegram.
-    return {"text": caption, "url" if data.startswith("https://t.me/") else "callback_data": data}
+    does = "url" if data.startswith("https://t.me/") else "callback_data"
+    return {"text": caption, does: data, **({"style": style} if style else {})}
 
 
 def next_ask(step: Step, answers: Json) -> int | None:
@@ -120,16 +121,17 @@ def opening(step: Step, sign: Sign, *, dialog_open: bool, claimed_by: str | None
     return _in_thread(step, [replace(draft, kind="notice") for draft in drafts])
 
 
-def claim_rows(step: Step, sign: Sign, claimed_by: str | None) -> Rows:
+def claim_rows(step: Step, sign: Sign, claimed_by: str | None, page: int = 0) -> Rows:
     """Under a step that one person takes: Claim; once it is taken its own buttons, and Release."""
     if claimed_by is None:
         return (((texts.say("button-claim"), sign("c", "1")),),)
-    own: Rows = (((texts.say("button-answer"), sign("d", "")),),) if step.asks else closing_rows(step, sign)
+    answer: Rows = (((texts.say("button-answer"), sign("d", "")),),)
+    own = answer if step.asks else closing_rows(step, sign, page)
     release = texts.say("button-release", name=shortened(claimed_by, 20))
     return (*own, ((release, sign("c", "0")),))
 
 
-def ballot(step: Step, sign: Sign, votes: Json) -> Draft:
+def ballot(step: Step, sign: Sign, votes: Json, page: int = 0) -> Draft:
     """The message of a step that several decide, with what each has chosen so far."""
     asked = opening(step, sign, dialog_open=False)[-1]
     lines = []
@@ -138,7 +140,7 @@ def ballot(step: Step, sign: Sign, votes: Json) -> Draft:
         if names:
             lines.append(label_line(f"{action.caption} ({len(names)})", ", ".join(names)))
     rich = join(asked.rich, join(*lines, separator="\n"), separator="\n\n") if lines else asked.rich
-    return replace(asked, rich=truncate(rich, MESSAGE_LIMIT))
+    return replace(asked, rich=truncate(rich, MESSAGE_LIMIT), rows=closing_rows(step, sign, page))
 
 
 def shown_anew(
@@ -309,16 +311,15 @@ def question_rows(step: Step, index: int, sign: Sign, answers: Json, view: View 
     ways: list[Button] = []
     if not ask.required:
         ways.append((texts.say("button-skip"), press("s")))
-    early = [
-        (action.caption, sign(f"a{at}", "")) for at, action in enumerate(step.actions) if action.without_form
-    ]
+    free = [at for at, action in enumerate(step.actions) if action.without_form]
+    early = _action_rows(step, free, sign, view.actions, lambda page: press(f"a{page}"), press("n"))
     kept = partial.get("before")
     if kept is not None:
         ways.append((texts.say("button-keep", value=shortened(str(kept["shown"]))), press("k")))
     # A group's question without any button is a ForceReply instead.
     if index > 0 and (step.chat_id > 0 or rows or ways or early):
         ways.insert(0, (texts.say("button-back"), press("b")))
-    return (*rows, *in_rows(ways), *in_rows(early))
+    return (*rows, *in_rows(ways), *early)
 
 
 def shortened(words: str, limit: int = 30) -> str:
@@ -326,12 +327,30 @@ def shortened(words: str, limit: int = 30) -> str:
     return words if len(words) <= limit else words[: limit - 1] + "…"
 
 
-def closing_rows(step: Step, sign: Sign) -> Rows:
+def _action_rows(
+    step: Step, which: Sequence[int], sign: Sign, page: int, to: Callable[[int], str], nowhere: str
+) -> Rows:
+    """A page of some of a step's own buttons; the way back stands on every page."""
+    buttons = {at: _action_button(step.actions[at], sign(f"a{at}", "")) for at in which}
+    ahead = [buttons[at] for at in which if not step.actions[at].leads_back]
+    back = [buttons[at] for at in which if step.actions[at].leads_back]
+    shown, turn = paged(len(ahead), page, to, nowhere)
+    if not turn:
+        return in_rows([*ahead, *back])
+    return (*in_rows(ahead[shown.start : shown.stop]), *turn, *in_rows(back))
+
+
+def _action_button(action: Action, data: str) -> Button:
+    return (action.caption, data, action.style) if action.style else (action.caption, data)
+
+
+def closing_rows(step: Step, sign: Sign, page: int = 0) -> Rows:
     """The buttons that end a step, its actions or Submit; and Edit, where there is something to edit."""
     edit = [(texts.say("button-edit"), sign("r", "0"))] if step.asks else []
     if step.actions:
-        chosen = [(action.caption, sign(f"a{at}", "")) for at, action in enumerate(step.actions)]
-        return (*in_rows(chosen), *in_rows(edit))
+        every = range(len(step.actions))
+        rows = _action_rows(step, every, sign, page, lambda to: sign("p", str(to)), sign("p", "n"))
+        return (*rows, *in_rows(edit))
     return in_rows([(texts.say("button-submit"), sign("r", "1")), *edit])
 
 

@@ -214,6 +214,21 @@ KINDS = MappingProxyType(
                         "`false`",
                         "true",
                     ),
+                    Key(
+                        "order",
+                        WHOLE,
+                        "its place: buttons with the smallest number first, then those without one;"
+                        " `action_back` is always the last",
+                        "as in the diagram",
+                        "1",
+                    ),
+                    Key(
+                        "style",
+                        "`danger`, `success`, `primary`",
+                        "its colour: red, green or blue, where the person's Telegram knows colours",
+                        "the app's own",
+                        "danger",
+                    ),
                 ),
             ),
             Kind(

@@ -90,12 +90,22 @@ class Ask(_Said):
         return self.type == "file"
 
 
+Style = Literal["danger", "success", "primary"]
+"""The colours of a button that Telegram knows."""
+
+
 class Action(_Said):
     """A button that ends the step; ``name`` is without its prefix ``action_``."""
 
     name: str
     caption: str
     without_form: bool = False
+    style: Style | None = None
+
+    @property
+    def leads_back(self) -> bool:
+        """Whether it is the way back, which stands last and can always be seen."""
+        return self.name == "back"
 
 
 class Step(_Said):

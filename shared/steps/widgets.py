@@ -1,8 +1,9 @@
 """The buttons under a question: choices by pages, ticks, a calendar, and the keys that share something.
 
 A button's item is its question, ``q2``; its option says what it does: a number chooses, ``t`` and a number
-ticks, ``d`` is done, ``p`` and a number shows a page, ``m202603`` a month, ``y20260314`` takes a day, ``s``
-skips, ``b`` goes back, ``k`` keeps the answer of before, ``n`` does nothing.
+ticks, ``d`` is done, ``p`` and a number shows a page, ``a`` and a number a page of the step's own buttons,
+``m202603`` a month, ``y20260314`` takes a day, ``s`` skips, ``b`` goes back, ``k`` keeps the answer of
+before, ``n`` does nothing.
 """
 
 import calendar
@@ -16,8 +17,8 @@ from shared.steps.fields import TYPES, Widget, options_of
 from shared.steps.fields.times import bounds
 from shared.steps.model import Ask
 
-Button = tuple[str, str]
-"""Caption, and callback data or the address of a page of Telegram."""
+Button = tuple[str, str] | tuple[str, str, str]
+"""Caption, callback data or the address of a page of Telegram, and perhaps the style of the Bot API."""
 
 Rows = tuple[tuple[Button, ...], ...]
 
@@ -30,9 +31,10 @@ SHORT = 18
 
 @dataclass(frozen=True)
 class View:
-    """What a question shows just now: a page of its options, a month, or only some options."""
+    """What a question shows just now: a page of its options, or of the step's own buttons, or a month."""
 
     page: int = 0
+    actions: int = 0
     month: date | None = None
     only: tuple[int, ...] = ()
 
@@ -96,17 +98,22 @@ def _choices(ask: Ask, press: Callable[[str], str], view: View, button: Callable
     options = options_of(ask)
     if view.only:
         return in_rows([button(at, options[at].caption) for at in view.only[:PAGE]])
-    if len(options) <= PAGE + SPARE:
-        return in_rows([button(at, option.caption) for at, option in enumerate(options)])
-    last = page_of(len(options) - 1)
-    page = min(max(view.page, 0), last)
-    shown = range(page * PAGE, min((page + 1) * PAGE, len(options)))
-    turn = (
-        ("‹", press(f"p{page - 1}") if page else press("n")),
-        (f"{page + 1} / {last + 1}", press("n")),
-        ("›", press(f"p{page + 1}") if page < last else press("n")),
+    shown, turn = paged(len(options), view.page, lambda page: press(f"p{page}"), press("n"))
+    return (*in_rows([button(at, options[at].caption) for at in shown]), *turn)
+
+
+def paged(count: int, page: int, to: Callable[[int], str], nowhere: str) -> tuple[range, Rows]:
+    """Which of many stand on a page, and the row that turns it; all of them and no row where they are few."""
+    if count <= PAGE + SPARE:
+        return range(count), ()
+    last = page_of(count - 1)
+    page = min(max(page, 0), last)
+    turn: tuple[Button, ...] = (
+        ("‹", to(page - 1) if page else nowhere),
+        (f"{page + 1} / {last + 1}", nowhere),
+        ("›", to(page + 1) if page < last else nowhere),
     )
-    return (*in_rows([button(at, options[at].caption) for at in shown]), turn)
+    return range(page * PAGE, min((page + 1) * PAGE, count)), (turn,)
 
 
 def first_month(ask: Ask) -> date:

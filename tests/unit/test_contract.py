@@ -23,6 +23,8 @@ VALID_KEYS = {
     "links": "true",
     "label": "Caption",
     "without_form": "true",
+    "order": "1",
+    "style": "danger",
     "required": "true",
     "help": "Like this",
     "accept": ".json,.zip",
@@ -164,6 +166,8 @@ def test_every_key_of_the_contract_is_taken_as_property_and_as_input(kind: str, 
     named = f"{item}.{key}"
     base: dict[str, Any] = {**TEXT, item: None if kind == "field" else 5 if kind == "line" else "abc"}
     base |= {f"{item}.type": "decimal"} if (kind, key) == ("field", "currency") else {}
+    if key == "order":
+        base = {**TEXT, "action_before": "abc", item: "abc"}
     value = "false" if (kind, key) == ("s3", "required") else VALID_KEYS[key]
     by_property = read(base, {named: value})
     by_input = read({**base, named: value}, {named: "<nothing that fits>"})
@@ -450,6 +454,21 @@ def test_the_way_back_stands_last() -> None:
     assert [action.name for action in step.actions] == ["b", "a", "back"]
 
 
+def test_buttons_stand_as_they_are_numbered_then_as_in_the_diagram() -> None:
+    buttons = {f"action_{name}": name for name in ("back", "c", "b", "z", "a", "y")}
+    order = {"action_a.order": "1", "action_b.order": "2", "action_c.order": "1", "action_back.order": "-9"}
+    step = read(buttons, order)
+    assert [action.name for action in step.actions] == ["c", "a", "b", "z", "y", "back"]
+    assert "action_a.order: found 'first'; a whole number" in problem(buttons, {"action_a.order": "first"})
+
+
+def test_a_style_is_one_that_telegram_knows() -> None:
+    for style in ("danger", "success", "primary"):
+        assert read({"action_a": "A"}, {"action_a.style": style}).actions[0].style == style
+    message = problem({"action_a": "A"}, {"action_a.style": "red"})
+    assert "action_a.style: found 'red'; allowed: danger, primary, success" in message
+
+
 @pytest.mark.parametrize("name", ["photo_x", "file_x"])
 def test_a_picture_or_document_is_a_key_or_an_https_address(name: str) -> None:
     for right in ("charts/1.png", "https://example.org/a b.png".replace(" ", "%20"), "https://example.org"):
@@ -468,7 +487,7 @@ def test_a_caption_that_is_too_long_is_told() -> None:
 
 def test_too_many_buttons_are_told() -> None:
     many = {f"action_{n}": "x" for n in range(contract.MAX_ACTIONS + 1)}
-    assert "action_*: found 13 buttons; at most 12 fit" in problem(many)
+    assert "action_*: found 101 buttons; at most 100 fit" in problem(many)
 
 
 # the whole

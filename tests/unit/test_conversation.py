@@ -9,9 +9,18 @@ import pytest
 from shared import texts
 from shared.markup import CAPTION_UNITS, TEXT_UNITS, utf16_len
 from shared.steps import conversation
-from shared.steps.conversation import Draft, closing, content, next_ask, opening, outcome, question
+from shared.steps.conversation import (
+    Draft,
+    closing,
+    closing_rows,
+    content,
+    next_ask,
+    opening,
+    outcome,
+    question,
+)
 from shared.steps.model import Step
-from shared.steps.widgets import in_rows
+from shared.steps.widgets import Button, Rows, View, in_rows
 from tests.fakes.steps import answer, read, sign
 
 GROUP = -1001234567890
@@ -26,7 +35,7 @@ def said(draft: Draft) -> str:
     return draft.rich.text
 
 
-def tappable(draft: Draft) -> list[list[tuple[str, str]]]:
+def tappable(draft: Draft) -> list[list[Button]]:
     """The buttons of a draft, row by row."""
     return [list(row) for row in draft.rows]
 
@@ -229,7 +238,57 @@ def test_two_buttons_stand_in_a_row_and_a_long_caption_alone(
     captions: list[str], rows: list[list[str]]
 ) -> None:
     laid_out = in_rows([(caption, "data") for caption in captions])
-    assert [[caption for caption, _ in row] for row in laid_out] == rows
+    assert [[button[0] for button in row] for row in laid_out] == rows
+
+
+def page(rows: Rows) -> list[list[str]]:
+    """The captions of rows of buttons."""
+    return [[button[0] for button in row] for row in rows]
+
+
+def many(count: int, **more: str) -> Step:
+    """A step with so many buttons, and more."""
+    return read({**{f"action_{number}": f"B{number}" for number in range(count)}, **more})
+
+
+def test_up_to_twelve_buttons_need_no_pages() -> None:
+    captions = [each for row in page(closing_rows(many(12), sign)) for each in row]
+    assert captions == [f"B{number}" for number in range(12)]
+
+
+def test_more_buttons_are_shown_by_pages_with_the_way_back_on_each() -> None:
+    step = many(25, action_back="Back")
+    assert page(closing_rows(step, sign)) == [
+        *([f"B{at}", f"B{at + 1}"] for at in range(0, 10, 2)),
+        ["‹", "1 / 3", "›"],
+        ["Back"],
+    ]
+    last = closing_rows(step, sign, 2)
+    assert page(last)[-3:] == [["B24"], ["‹", "3 / 3", "›"], ["Back"]]
+    assert last[-2] == (("‹", "p:1"), ("3 / 3", "p:n"), ("›", "p:n"))
+    assert last[-1] == (("Back", "a25:"),)
+    assert closing_rows(step, sign, 99) == last
+
+
+def test_the_buttons_beside_a_question_have_pages_of_their_own_within_telegrams_hundred() -> None:
+    keys = {f"action_{number}.without_form": "true" for number in range(100)} | {
+        "form_c.options": "|".join(map(str, range(30))),
+        "form_c.type": "multichoice",
+    }
+    step = read({"form_c": None, **{f"action_{number}": f"B{number}" for number in range(100)}}, keys)
+    rows = question(step, 0, sign, view=View(page=1, actions=9)).rows
+    assert page(rows)[-2:] == [["B98", "B99"], ["‹", "10 / 10", "›"]]
+    assert rows[-1][0] == ("‹", "q0:a8")
+    assert sum(map(len, rows)) <= 100
+
+
+def test_a_button_has_the_style_that_its_author_gives() -> None:
+    (draft,) = opened(read(ACTIONS, {"action_no.style": "danger"}))
+    (row,) = draft.content()["reply_markup"]["inline_keyboard"]
+    assert row == [
+        {"text": "Yes", "callback_data": "a0:"},
+        {"text": "No", "callback_data": "a1:", "style": "danger"},
+    ]
 
 
 # long texts

@@ -119,7 +119,11 @@ function inlineButton(button, message) {
   const leaves = button.url ?? button.web_app ?? button.login_url;
   const node = h(
     "button",
-    { type: "button", class: "inline-button", onclick: () => tap(button, node, message) },
+    {
+      type: "button",
+      class: button.style ? `inline-button ${button.style}` : "inline-button",
+      onclick: () => tap(button, node, message),
+    },
     h("span", { dir: "auto" }, button.text),
     leaves && icon("link"),
     button.copy_text && icon("copy"),

@@ -29,6 +29,7 @@ PICK = {"request_chat": {"request_id": 1, "chat_is_channel": False, "bot_is_memb
         (button(callback_data="ä" * 33), "BUTTON_DATA_INVALID"),
         (button(callback_data=""), NO_ACTION),
         (button(), NO_ACTION),
+        (button(callback_data="x", style="red"), "invalid button style specified"),
         (button(text="", callback_data="x"), "inline keyboard button text must be non-empty"),
         (button(url="http://localhost:80"), f"{BAD_URL} 'http://localhost:80' is invalid: Wrong HTTP URL"),
         (button(url="x://y.org"), f"{BAD_URL} 'x://y.org' is invalid: Unsupported URL protocol"),
@@ -83,6 +84,14 @@ async def test_a_url_button_is_kept_as_telegram_writes_it(lab: Lab) -> None:
     assert sent["reply_markup"]["inline_keyboard"][0][0]["url"] == "http://example.com/"
     path = f"/chats/{ann}/messages/{sent['message_id']}/press"
     assert "client" in await lab.control_error("POST", path, **{"from": ann, "caption": "x"})
+
+
+async def test_the_style_of_a_button_is_kept(lab: Lab) -> None:
+    ann = await lab.person()
+    for style in ("danger", "success", "primary"):
+        markup = button(callback_data="x", style=style)
+        sent = await lab.call("sendMessage", chat_id=ann, text="?", reply_markup=markup)
+        assert sent["reply_markup"] == markup
 
 
 async def test_a_reply_keyboard_is_the_person_s_and_not_the_message_s(lab: Lab) -> None:
