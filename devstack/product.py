@@ -183,9 +183,7 @@ async def _serve(
         await up
         names = [str(file) for file in files]
         deployed = ", ".join(file.stem for file in files) + " deployed"
-        # As they are: what a template leaves open is for its author to fill in.
-        deploying = product.command("deploy", "--no-lint", *names)
-        group.create_task(_told(report, "deploy", deploying, deployed))
+        group.create_task(_told(report, "deploy", product.command("deploy", *names), deployed))
         for worker in WORKERS:
             group.create_task(_told(report, worker, product.start(worker, "workers"), "serving"))
 

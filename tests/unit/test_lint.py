@@ -51,12 +51,8 @@ def rules(*nodes: Node, vendor: str = "camunda", topics: Topics = SERVED) -> lis
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "bpmn").glob("*.bpmn")), ids=lambda path: path.stem)
-def test_the_example_processes_are_clean_once_what_they_ask_for_is_set(path: Path) -> None:
-    xml = path.read_bytes()
-    found = check_files([path], SERVED)
-    assert {each.rule for each in found} <= {"placeholder"}
-    assert [each.message.split("'")[1].encode() for each in found] == re.findall(rb"'(SET \w+)'", xml)
-    assert check(str(path), re.sub(rb"'SET \w+'", b"'-1001234567890'", xml), SERVED) == []
+def test_the_example_processes_are_clean(path: Path) -> None:
+    assert check_files([path], SERVED) == []
 
 
 def test_words_that_begin_like_a_place_to_fill_are_words() -> None:

@@ -18,20 +18,30 @@ _WORDS = {f"{BPMN}documentation", f"{BPMN}text"}
 
 
 def placeholders(file: str, process: Process) -> Iterator[Finding]:
-    """Values of the form ``SET something``, as templates have them; each is told once for each element."""
+    """Values of the form ``SET something``, as templates have them; each is told once for each element.
+
+    What is written for the case that a start does not give the variable is none: the start may.
+    """
     told: set[tuple[str, str]] = set()
     for element in process.element.iter(etree.Element):
         if element.tag in _WORDS:
             continue
         written = [element.text or "", *(value for name, value in element.attrib.items() if name != "name")]
         for name in (
-            match["whole"] or match["quoted"] for text in written for match in _PLACE.finditer(text)
+            match["whole"] or match["quoted"]
+            for text in written
+            for match in _PLACE.finditer(text)
+            if not _is_asked_for(match["quoted"], text)
         ):
             owner = _owner(process, element)
             if (owner, name) not in told:
                 told.add((owner, name))
                 fix = f"Write the value of {name} there; the documentation of the process says what it is."
                 yield finding(file, owner, "placeholder", f"'SET {name}' stands where a value belongs", fix)
+
+
+def _is_asked_for(name: str | None, expression: str) -> bool:
+    return name is not None and re.search(rf"""hasVariable\((['"]){name}\1\)""", expression) is not None
 
 
 def _owner(process: Process, element: etree._Element) -> str:
