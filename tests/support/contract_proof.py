@@ -148,12 +148,19 @@ def threads(step: Step) -> set[object]:
 
 def captions(step: Step) -> list[str]:
     """The buttons under its first messages, without the ways past a question."""
-    return [text for draft in opened(step) for row in draft.rows for text, data in row if data != SKIP]
+    return [text for draft in opened(step) for row in draft.rows for text, data, *_ in row if data != SKIP]
+
+
+def styles(step: Step) -> list[str]:
+    """The colours of the buttons under its first messages, as the Bot API has them."""
+    markups = [draft.content()["reply_markup"] for draft in opened(step)]
+    buttons = [button for markup in markups for row in markup["inline_keyboard"] for button in row]
+    return [button["style"] for button in buttons if "style" in button]
 
 
 def pressed(step: Step) -> list[str]:
     """What those buttons do."""
-    return [data for draft in opened(step) for row in draft.rows for _, data in row]
+    return [button[1] for draft in opened(step) for row in draft.rows for button in row]
 
 
 def may_skip(step: Step) -> bool:
@@ -202,7 +209,7 @@ def last_buttons(step: Step) -> list[str]:
     """What can be tapped when every question is answered."""
     answers = {ask.name: {"value": "a", "type": "String", "shown": "a"} for ask in step.asks}
     closing = conversation.closing(step, answers, sign)
-    return [] if closing is None else [data for row in closing.rows for _, data in row]
+    return [] if closing is None else [button[1] for row in closing.rows for button in row]
 
 
 def times(step: Step) -> list[tuple[str, int]]:
