@@ -117,6 +117,23 @@ def _claim_statement(queue: Queue[Any]) -> Executable:
             .limit(1)
         )
         free.append(model.id == head.scalar_subquery())
+    return _taking(queue, free)
+
+
+async def claim_also(
+    tx: Tx, queue: Queue[Row], which: Sequence[ColumnElement[bool]], limit: int, claim_s: float
+) -> Sequence[Row]:
+    """Take further rows, which need not be due: whoever handles one row handles these with it.
+
+    No loop extends these claims; ``which`` must leave out the rows that somebody else has in hand.
+    """
+    values = {"most": limit, "claim_for": timedelta(seconds=claim_s)}
+    taken = await tx.execute(_taking(queue, which), values)
+    return sorted((row for row, _ in taken), key=lambda row: row.id)
+
+
+def _taking(queue: Queue[Any], free: Sequence[ColumnElement[bool]]) -> Executable:
+    model = queue.model
     chosen = (
         select(model.id)
         .where(*free)

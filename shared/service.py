@@ -82,6 +82,7 @@ class Services:
             self.storage,
             self.governor,
             undeliverable_after_s=self.settings.undeliverable_after_s,
+            claim_s=self.settings.claim_s,
         )
         return [
             self.loop(outbox.REPLIES, sender.send, concurrency=4, on_poison=sender.incident),

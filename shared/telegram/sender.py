@@ -26,6 +26,7 @@ from shared.models import Json, Prompt
 from shared.queues import Later
 from shared.storage import ObjectMissing, Storage
 from shared.telegram.client import SharedBot, TelegramRefused, TelegramUnavailable, Unreachable, translate
+from shared.telegram.deletions import Deletions, can_go_along
 from shared.telegram.governor import PAID, Governor
 
 log = structlog.get_logger(__name__)
@@ -58,11 +59,13 @@ class Sender:
         governor: Governor,
         *,
         undeliverable_after_s: float = 7 * 86_400,
+        claim_s: float = 10.0,
     ) -> None:
         self._db = db
         self._bot = bot
         self._storage = storage
         self._governor = governor
+        self._deletions = Deletions(db, bot, claim_s)
         self._undeliverable_after_s = undeliverable_after_s
 
     async def send_overdue(self, prompt: Prompt) -> None:
@@ -168,12 +171,17 @@ class Sender:
             await transitions.give_up(tx, reply.id, reason)
 
     async def change(self, prompt: Prompt) -> None:
-        """Edit, close or take away one message, after whatever new waits for its chat."""
+        """Edit, close or take away one message, after whatever new waits for its chat.
+
+        One that is taken away takes others of its chat along.
+        """
         if prompt.message_id is None:
             # Its sender died before it knew the id; a copy that exists is found when it is touched.
             await self._changed(prompt)
             return
         await self._let_new_ones_pass(prompt.chat_id)
+        if in_bulk := can_go_along(prompt):
+            await self._deletions.leave_to_elder(prompt)
         is_reply = prompt.state == "editing" and prompt.priority == outbox.REPLY
         await self._governor.take(
             prompt.chat_id,
@@ -181,6 +189,9 @@ class Sender:
             spare=0 if is_reply else SPARED,
             patience_s=CHANGE_PATIENCE_S,
         )
+        if in_bulk and (others := await self._deletions.take_along(prompt)):
+            await self._deletions.make(prompt, others)
+            return
         try:
             await self._change(prompt, prompt.message_id)
         except TelegramError as error:

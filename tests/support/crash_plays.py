@@ -56,6 +56,17 @@ async def form(stage: Stage) -> None:
     decided(stage)
 
 
+async def tidied(stage: Stage) -> None:
+    """A form of which nothing is left: its messages go together."""
+    await form(stage)
+    chat = stage.person
+
+    async def is_gone() -> bool:
+        return not any("of 3:" in str(message.get("text")) for message in await chat.chat())
+
+    await until(is_gone, "the form's messages are gone")
+
+
 async def side_by_side(stage: Stage) -> None:
     """As many steps at once as the process has branches, more than the chat shows at once."""
     await stage.start()

@@ -100,6 +100,10 @@ SCENES = {
     "decide": Scene(plays.decide, [decision()]),
     "started_anew": Scene(plays.started_anew, [decision()]),
     "form": Scene(plays.form, [asks("fill", "render_task", FORM, text_what="A form", **DECISION)]),
+    "tidied": Scene(
+        plays.tidied,
+        [asks("fill", "render_task", {**FORM, "after": "delete"}, text_what="A form", **DECISION)],
+    ),
     "side_by_side": Scene(
         plays.side_by_side,
         [parallel("fork", *map(_branch, plays.BRANCHES))],
@@ -212,6 +216,11 @@ _DEATHS: dict[str, Sequence[str | tuple[str, ...]]] = {
         "commit Sender._changed",
     ],
     "form": [(HANDLED,) * 4, ("telegram sendMessage",) * 4, (HANDLED, "commit Loop._take prompts")],
+    "tidied": [
+        "commit Deletions.take_along",
+        "telegram deleteMessages",
+        "commit Deletions._made",
+    ],
     "side_by_side": [
         "commit Parker._store",
         LOCK,
@@ -329,6 +338,8 @@ NO_DEATH = {
     "Completer._start#2": "frees the business key of what has ended, and does so again",
     "Completer._start#3": "as Completer._done: mark and wish are one transaction, the wish's row starts once",
     "Sender._let_new_ones_pass": "reads only",
+    "Deletions.leave_to_elder": "reads only",
+    "Deletions._give_back": "as Loop._failed: if it is not done, claims lapse",
     "Backlog.refresh": "reads only",
     "_replies": "the operator's, reads only",
     "_waiting": "the operator's, reads only",
