@@ -212,7 +212,6 @@ def stepgram(
     talk: Conversation,
     database_url: str,
     capsys: pytest.CaptureFixture[str],
-    logging_as_before: None,
 ) -> Run:
     """Runs `stepgram link` against that Telegram and database, and the engine in memory; what it printed."""
     settings = {
@@ -222,6 +221,8 @@ def stepgram(
     }
     for name, value in {**settings, "ENGINE_URL": "http://127.0.0.1:1/engine-rest"}.items():
         monkeypatch.setenv(name, value)
+    # Whoever logs while the command's configuration holds keeps it, and these tests go on after the command.
+    monkeypatch.setattr("shared.logs.configure", lambda level, form: None)
 
     def run(*arguments: str) -> tuple[str, str | None]:
         monkeypatch.setattr(sys, "argv", ["stepgram", "link", *arguments])
