@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -169,8 +170,17 @@ async def _read(source: asyncio.StreamReader, printed: asyncio.Queue[str]) -> No
     printed.put_nowait("")
 
 
+# A shell starts what is in the background deaf to Ctrl-C; a terminal does not.
+_IN_A_TERMINAL = (
+    "import os, signal, sys; signal.signal(2, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])"
+)
+
+
 async def _started(*command: str, folder: Path, stdin: int | None = None) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _IN_A_TERMINAL,
         *command,
         cwd=folder,
         stdin=asyncio.subprocess.DEVNULL if stdin is None else stdin,
