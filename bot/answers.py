@@ -4,7 +4,7 @@ from bot.context import Context
 from bot.dialogs import Dialog, has_expired, may_answer, open_dialog, target, was_handed_over
 from shared import endings, outbox, replies, texts
 from shared.markup import escape_value, render_html
-from shared.steps import conversation
+from shared.steps import keyboards
 from shared.steps.conversation import Draft
 from shared.steps.fields import InvalidAnswer, Widget, read_answer, skipped
 from shared.steps.model import Step
@@ -70,7 +70,7 @@ async def _offer_matching(dialog: Dialog, index: int, text: str, reply_to: int |
     found = matching(dialog.step.asks[index], text)
     if not found:
         return False
-    rows = conversation.question_rows(dialog.step, index, dialog.sign, dialog.answers, View(only=found))
+    rows = keyboards.question_rows(dialog.step, index, dialog.sign, dialog.answers, View(only=found))
     await dialog.post(
         Draft(
             "dialog_prompt",

@@ -12,7 +12,7 @@ from bot.dialogs import Dialog, how_it_ended, may_answer, open_dialog, was_hande
 from shared import endings, outbox, texts, transitions
 from shared.models import Json, Prompt
 from shared.signing import Tap, verify
-from shared.steps import conversation
+from shared.steps import keyboards
 from shared.steps.fields import InvalidAnswer, Widget, options_of, read_answer, skipped, ticked
 from shared.steps.widgets import Rows, View, page_of, widget_of
 
@@ -158,9 +158,9 @@ async def _review(context: Context, dialog: Dialog, option: str) -> None:
         await _accepted(context, dialog)
         await dialog.finish(None, context.user.id, context.user.full_name)
     elif option == "0":
-        await _show(context, dialog, conversation.edit_rows(dialog.step, dialog.answers, dialog.sign))
+        await _show(context, dialog, keyboards.edit_rows(dialog.step, dialog.answers, dialog.sign))
     else:
-        await _show(context, dialog, conversation.closing_rows(dialog.step, dialog.sign))
+        await _show(context, dialog, keyboards.closing_rows(dialog.step, dialog.sign))
 
 
 async def _turn_actions(context: Context, dialog: Dialog, option: str) -> None:
@@ -171,10 +171,10 @@ async def _turn_actions(context: Context, dialog: Dialog, option: str) -> None:
         context.toast()
     elif dialog.step.claim:
         name = dialog.reply.claimed_by_name
-        rows = conversation.claim_rows(dialog.step, dialog.sign, name, int(option))
+        rows = keyboards.claim_rows(dialog.step, dialog.sign, name, int(option))
         await _show(context, dialog, rows)
     else:
-        await _show(context, dialog, conversation.closing_rows(dialog.step, dialog.sign, int(option)))
+        await _show(context, dialog, keyboards.closing_rows(dialog.step, dialog.sign, int(option)))
 
 
 async def _edit(context: Context, dialog: Dialog, index: int) -> None:
@@ -191,7 +191,7 @@ async def _show(context: Context, dialog: Dialog, rows: Rows) -> bool:
     context.toast()
     prompt = await _touched(context, dialog.reply.id)
     if prompt is not None:
-        await outbox.change_buttons(context.tx, prompt, conversation.inline_keyboard(rows))
+        await outbox.change_buttons(context.tx, prompt, keyboards.inline_keyboard(rows))
     return prompt is not None
 
 
@@ -234,7 +234,7 @@ async def _turn(context: Context, dialog: Dialog, index: int, way: str, number: 
         chosen = [each for each in chosen if each != value] if value in chosen else [*chosen, value]
         await dialog.keep(ask.name, {**partial, "chosen": chosen})
         view = View(page=page_of(number))
-    rows = conversation.question_rows(dialog.step, index, dialog.sign, dialog.answers, view)
+    rows = keyboards.question_rows(dialog.step, index, dialog.sign, dialog.answers, view)
     if not await _show(context, dialog, rows):
         await dialog.go_on(context.user.id, context.user.full_name)
 

@@ -6,7 +6,7 @@ from bot.context import ASK_TIMEOUT_S, Context, asking_the_engine
 from bot.dialogs import Dialog, is_admin, open_dialog
 from shared import outbox, people, texts, transitions
 from shared.models import Prompt
-from shared.steps import conversation
+from shared.steps import conversation, keyboards
 from shared.steps.contract import ENGINE_GROUP
 from shared.steps.widgets import page_of
 
@@ -55,8 +55,8 @@ async def _claimed(context: Context, dialog: Dialog, user_id: int, name: str) ->
 
 async def _give(context: Context, dialog: Dialog, user_id: int, name: str) -> None:
     await _claimed(context, dialog, user_id, name)
-    rows = conversation.claim_rows(dialog.step, dialog.sign, name)
-    keyboard = conversation.inline_keyboard(rows)
+    rows = keyboards.claim_rows(dialog.step, dialog.sign, name)
+    keyboard = keyboards.inline_keyboard(rows)
     for prompt in await outbox.of_reply(context.tx, dialog.reply.id, items=["actions"]):
         await outbox.change_buttons(context.tx, prompt, keyboard)
 
@@ -106,7 +106,7 @@ async def vote(context: Context, dialog: Dialog, index: int) -> None:
     context.toast(texts.say("your-vote", caption=action.caption))
     agreeing = [str(each["name"]) for each in votes.values() if each["action"] == action.name]
     if len(agreeing) >= await _needed(context, dialog):
-        await dialog.finish(action.name, user.id, conversation.shortened(", ".join(agreeing), NAMES_SHOWN))
+        await dialog.finish(action.name, user.id, keyboards.shortened(", ".join(agreeing), NAMES_SHOWN))
         return
     draft = conversation.ballot(step, dialog.sign, votes, page_of(index))
     for prompt in await outbox.of_reply(context.tx, dialog.reply.id, items=["actions"]):

@@ -13,9 +13,10 @@ from shared.markup import escape_value, render_html
 from shared.models import Json, PendingReply
 from shared.service import Services
 from shared.signing import derive_key
-from shared.steps import conversation
+from shared.steps import conversation, keyboards
 from shared.steps.contract import ENGINE_GROUP
-from shared.steps.conversation import Draft, Sign
+from shared.steps.conversation import Draft
+from shared.steps.keyboards import Sign
 from shared.steps.model import Step
 
 LATELY_S = 60.0
@@ -52,7 +53,7 @@ class Dialog:
     @cached_property
     def sign(self) -> Sign:
         """Makes the callback data of this step's buttons."""
-        return conversation.signer(
+        return keyboards.signer(
             self.reply.id,
             self.step.recipient_id,
             derive_key(self.services.settings.bot_token.get_secret_value()),

@@ -11,7 +11,7 @@ from shared.drawing import draw
 from shared.links import to_message
 from shared.models import PendingReply, Prompt
 from shared.signing import Tap
-from shared.steps.conversation import shortened
+from shared.steps.keyboards import shortened
 from shared.steps.model import Step
 from shared.steps.widgets import Button
 

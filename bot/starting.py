@@ -13,7 +13,7 @@ from shared.engine.values import to_engine
 from shared.errors import AuthorError
 from shared.models import Json
 from shared.signing import Tap, short_key
-from shared.steps import contract, conversation
+from shared.steps import contract, conversation, keyboards
 from shared.steps.keys import START_KEYS
 from shared.steps.model import Step
 from shared.steps.reading import Declared
@@ -62,8 +62,8 @@ async def begin(context: Context, definition: DeployedDefinition, own: str, nth:
 
 
 def _caption(definition: DeployedDefinition) -> str:
-    name = conversation.shortened(definition.name or definition.key)
-    tenant = conversation.shortened(definition.tenant_id, 20) if definition.tenant_id else ""
+    name = keyboards.shortened(definition.name or definition.key)
+    tenant = keyboards.shortened(definition.tenant_id, 20) if definition.tenant_id else ""
     return " · ".join(filter(None, (name, tenant, f"v{definition.version}")))
 
 
@@ -103,7 +103,7 @@ async def _begin(context: Context, definition: DeployedDefinition, own: str, nth
     if not is_new:  # tapped twice
         return
     has_dialog = await transitions.open_dialog(context.tx, reply.id, context.chat_id)
-    sign = conversation.signer(reply.id, context.user.id, context.key)
+    sign = keyboards.signer(reply.id, context.user.id, context.key)
     drafts = conversation.opening(step.spoken(), sign, dialog_open=has_dialog)
     await outbox.post(context.tx, context.chat_id, drafts, pending_reply_id=reply.id, priority=outbox.REPLY)
 

@@ -20,7 +20,7 @@ from shared.queues import Queue, remove, settle
 from shared.quiet import quiet_until, read_hours
 from shared.settings import Settings
 from shared.signing import derive_key
-from shared.steps import conversation
+from shared.steps import conversation, keyboards
 from shared.steps.model import Step
 
 log = structlog.get_logger(__name__)
@@ -187,7 +187,7 @@ async def _post_reminder(tx: Tx, settings: Settings, reply: PendingReply) -> Non
     draft = conversation.reminder(
         step := Step.of(reply.step),
         reply.answers,
-        conversation.signer(reply.id, step.recipient_id, _key(settings)),
+        keyboards.signer(reply.id, step.recipient_id, _key(settings)),
         dialog_open=reply.dialog_open,
         reply_to=shown[-1] if shown else None,
     )
@@ -223,7 +223,7 @@ async def _hand_over(tx: Tx, settings: Settings, reply: PendingReply) -> None:
     has_dialog = asks_now and await transitions.open_dialog(tx, reply.id, chat_id)
     await _close(tx, reply, old.spoken(), texts.say("handed-over-note"))
     await transitions.free_place(tx, reply.chat_id)
-    sign = conversation.signer(reply.id, recipient_id, _key(settings))
+    sign = keyboards.signer(reply.id, recipient_id, _key(settings))
     async with people.speaking_to(tx, chat_id):
         drafts = conversation.shown_anew(step.spoken(), answers, sign, dialog_open=has_dialog)
     await outbox.post_all(tx, [outbox.Post(chat_id, drafts, reply.id, held=not placed)])

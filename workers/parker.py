@@ -18,7 +18,7 @@ from shared.errors import AuthorError
 from shared.models import PendingReply
 from shared.service import Services
 from shared.signing import derive_key
-from shared.steps import contract, conversation
+from shared.steps import contract, conversation, keyboards
 from shared.steps.model import Step
 from shared.steps.reading import Declared, as_text
 from workers.registry import Human
@@ -223,7 +223,7 @@ class Parker:
             has_place = step.asks_nothing or reply_id in placed
             asks_now = has_place and bool(step.asks) and not step.claim
             has_dialog = asks_now and await transitions.open_dialog(tx, reply_id, step.chat_id)
-            sign = conversation.signer(reply_id, step.recipient_id, self._key)
+            sign = keyboards.signer(reply_id, step.recipient_id, self._key)
             with texts.speaking(voices[step.chat_id]):
                 drafts = conversation.opening(step.spoken(), sign, dialog_open=has_dialog)
             posts.append(outbox.Post(step.chat_id, drafts, reply_id, held=not has_place))

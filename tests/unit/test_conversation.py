@@ -12,13 +12,13 @@ from shared.steps import conversation
 from shared.steps.conversation import (
     Draft,
     closing,
-    closing_rows,
     content,
     next_ask,
     opening,
     outcome,
     question,
 )
+from shared.steps.keyboards import closing_rows
 from shared.steps.model import Step
 from shared.steps.widgets import Button, Rows, View, in_rows
 from tests.fakes.steps import answer, read, sign
