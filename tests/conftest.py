@@ -38,13 +38,18 @@ def _plain_logs() -> None:
 
 
 @pytest.fixture
-def logging_as_before() -> Iterator[None]:
+def logging_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Take back what `shared.logs.configure` did to the whole process."""
     root, configuration = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
+    configure = structlog.configure
+    # A logger that is used under a configuration that caches would keep it for the tests that follow.
+    monkeypatch.setattr(
+        structlog, "configure", lambda **wanted: configure(**wanted | {"cache_logger_on_first_use": False})
+    )
     yield
     root.handlers[:], root.level = handlers, level
-    structlog.configure(**configuration)
+    configure(**configuration)
 
 
 def migrate(url: str) -> None:
