@@ -283,26 +283,19 @@ async def release(tx: Tx, pending_reply_id: int) -> None:
 
 async def edit(tx: Tx, prompt: Prompt, draft: Draft) -> None:
     """Give a message that is shown another content."""
-    await tx.execute(
-        update(Prompt)
-        .where(Prompt.id == prompt.id, Prompt.state.in_(("sent", "editing")))
-        .values(content=draft.content(), state="editing", due_at=_now_unless_in_hand(), priority=REPLY)
-        .execution_options(synchronize_session=False)
-    )
-    await notify(tx, CHANGES.name)
+    await _give_content(tx, prompt, draft.content(), literal(REPLY))
 
 
 async def reword(tx: Tx, prompt: Prompt, content: Json) -> None:
     """Give a message that is shown other words when there is nothing more urgent to say."""
+    await _give_content(tx, prompt, content, case((Prompt.state == "sent", REMINDER), else_=Prompt.priority))
+
+
+async def _give_content(tx: Tx, prompt: Prompt, content: Json, priority: ColumnElement[int]) -> None:
     await tx.execute(
         update(Prompt)
         .where(Prompt.id == prompt.id, Prompt.state.in_(("sent", "editing")))
-        .values(
-            content=content,
-            state="editing",
-            due_at=_now_unless_in_hand(),
-            priority=case((Prompt.state == "sent", REMINDER), else_=Prompt.priority),
-        )
+        .values(content=content, state="editing", due_at=_now_unless_in_hand(), priority=priority)
         .execution_options(synchronize_session=False)
     )
     await notify(tx, CHANGES.name)

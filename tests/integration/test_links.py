@@ -1,14 +1,13 @@
 """Links to the bot: they open a step or begin a process for whoever may do that anyway."""
 
 import asyncio
-import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text, update
 
-from shared import cli, texts
+from shared import texts
 from shared.engine.client import EngineClient
 from shared.models import PendingReply, Person, ProcessStart, Prompt
 from shared.signing import LINKS, Link, derive_key, short_key, sign_link
@@ -16,6 +15,7 @@ from tests.fakes.conversation import Conversation
 from tests.fakes.rows import all_of, snapshot
 from tests.fakes.services import TOKEN, Fakes
 from tests.fakes.telegram import Telegram, captions
+from tests.support import shell
 from tests.support.bpmn import end, process
 
 SURE = {"text_a": "Sure?", "action_yes": "Yes, sure"}
@@ -212,6 +212,7 @@ def stepgram(
     talk: Conversation,
     database_url: str,
     capsys: pytest.CaptureFixture[str],
+    logging_as_before: None,
 ) -> Run:
     """Runs `stepgram link` against that Telegram and database, and the engine in memory; what it printed."""
     settings = {
@@ -221,17 +222,9 @@ def stepgram(
     }
     for name, value in {**settings, "ENGINE_URL": "http://127.0.0.1:1/engine-rest"}.items():
         monkeypatch.setenv(name, value)
-    # Whoever logs while the command's configuration holds keeps it, and these tests go on after the command.
-    monkeypatch.setattr("shared.logs.configure", lambda level, form: None)
 
     def run(*arguments: str) -> tuple[str, str | None]:
-        monkeypatch.setattr(sys, "argv", ["stepgram", "link", *arguments])
-        capsys.readouterr()
-        try:
-            cli.main()
-        except SystemExit as end:
-            return capsys.readouterr().out, str(end.code)
-        return capsys.readouterr().out, None
+        return shell.stepgram(monkeypatch, capsys, "link", *arguments)
 
     return run
 

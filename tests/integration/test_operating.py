@@ -1,7 +1,6 @@
 """Deploying, starting and looking from the shell, against a real engine and database."""
 
 import asyncio
-import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +12,8 @@ from devstack.stack import Stack
 from shared.db import Database
 from tests.fakes.rows import a_reply
 from tests.fakes.steps import ANN
+from tests.support import shell
 from tests.support.bpmn import external_task, process
-from workers import cli
 
 Run = Callable[..., Any]
 ASKED = {"telegram_user_id": "${telegram_user_id}", "text_q": "Shall we?", "action_yes": "Yes"}
@@ -33,13 +32,7 @@ def stepgram(
         monkeypatch.setenv(name, value)
 
     def run(*arguments: str) -> tuple[str, str | None]:
-        monkeypatch.setattr(sys, "argv", ["stepgram", *arguments])
-        capsys.readouterr()
-        try:
-            cli.main()
-        except SystemExit as end:
-            return capsys.readouterr().out, str(end.code)
-        return capsys.readouterr().out, None
+        return shell.stepgram(monkeypatch, capsys, *arguments)
 
     async def outside_of_the_loop(*arguments: str) -> tuple[str, str | None]:
         return await asyncio.to_thread(run, *arguments)

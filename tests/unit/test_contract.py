@@ -14,6 +14,7 @@ from shared.steps.keys import KINDS, STEP_KEYS
 from shared.steps.model import Action, Ask, Option, Shown, Step
 from shared.steps.reading import Declared, as_text
 from tests.fakes.steps import ANN, declare, read
+from tests.support.contract_proof import ITEMS
 
 FILE: Mapping[str, str] = {"s3_export": "The export"}
 TEXT: Mapping[str, str] = {"text_intro": "Hello"}
@@ -37,15 +38,6 @@ VALID_KEYS = {
     "pattern": "[a-z]+",
     "options": "abc|def",
     "unit": "kg",
-}
-ITEM_OF_KIND = {
-    "text": "text_x",
-    "line": "Line",
-    "photo": "photo_x",
-    "file": "file_x",
-    "action": "action_x",
-    "s3": "s3_x",
-    "field": "form_x",
 }
 VALID_STEP_KEYS = {
     "title": "A title",
@@ -162,7 +154,7 @@ def test_the_people_whom_a_step_asks_are_never_shown_as_lines() -> None:
 
 @pytest.mark.parametrize(("kind", "key"), [(kind, key) for kind, of in KINDS.items() for key in of.keys])
 def test_every_key_of_the_contract_is_taken_as_property_and_as_input(kind: str, key: str) -> None:
-    item = ITEM_OF_KIND[kind]
+    item = ITEMS[kind]
     named = f"{item}.{key}"
     base: dict[str, Any] = {**TEXT, item: None if kind == "field" else 5 if kind == "line" else "abc"}
     base |= {f"{item}.type": "decimal"} if (kind, key) == ("field", "currency") else {}
@@ -198,7 +190,7 @@ def test_an_input_of_the_same_name_makes_a_key_dynamic() -> None:
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_an_unknown_key_is_told_with_the_nearest_and_all_allowed(kind: str) -> None:
-    item = ITEM_OF_KIND[kind]
+    item = ITEMS[kind]
     keys = KINDS[kind].keys
     near = min(keys)
     typo = near + "_"
