@@ -10,7 +10,7 @@ from bot.completer import Completer
 from bot.dispatcher import Dispatcher
 from bot.receiver import receiver
 from bot.starter import EngineUsers, Starter
-from bot.uploads import Uploader
+from bot.uploader import Uploader
 from shared.queues import Loop
 from shared.service import Part, Services, main
 

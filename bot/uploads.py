@@ -1,31 +1,29 @@
-"""Files that people send: kept as a row, then streamed from Telegram into the bucket, checked on the way."""
+"""Files that people send: checked by what Telegram tells of them and kept as rows; bot.uploader goes on."""
 
-from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
-import structlog
-from telegram import Message
+from telegram import Message, User
 from telegram.constants import ChatAction
 
 from bot import dialogs
 from bot.context import Context
 from bot.dialogs import Dialog
-from shared import outbox, people, replies, texts, transitions, uploads
+from shared import replies, texts, uploads
 from shared.db import Tx
-from shared.engine.values import to_engine
-from shared.errors import ConfigurationError, WorldError
-from shared.files import HEAD_BYTES, FileRefused, check_declared, check_file
-from shared.markup import render_html
-from shared.models import Json, PendingReply, Upload
-from shared.queues import Loop, settle
+from shared.files import FileRefused, check_declared
 from shared.service import Services
-from shared.steps.conversation import Draft
+from shared.settings import Settings
 from shared.steps.model import Ask, Step
-from shared.storage import StoredObject, TooLarge, object_key
-from shared.telegram.client import FileGone
 
-log = structlog.get_logger(__name__)
 
-AT_ONCE = 4
+@dataclass(frozen=True)
+class Offered:
+    """A file as its sender declares it; ``most_bytes`` is what its way can carry."""
+
+    name: str
+    size_bytes: int | None
+    mime_type: str | None
+    most_bytes: int
 
 
 def looks_like_a_file(message: Message) -> bool:
@@ -80,15 +78,13 @@ async def _accept(context: Context, dialog: Dialog, ask: Ask) -> None:
     """Keep a file whose name and size are right; the rest is seen when its bytes come."""
     document = context.message.document
     assert document is not None  # noqa: S101 - received() saw it
-    limit = _limit(ask, context.services)
     name = document.file_name or "file"
+    most_bytes = context.services.settings.telegram_file_bytes
+    offered = Offered(name, document.file_size, document.mime_type, most_bytes)
     try:
-        check_declared(name, 1 if document.file_size is None else document.file_size, ask.accept, limit)
+        await admit(context.tx, context.services, dialog, ask, offered, context.user)
     except FileRefused as refused:
-        await context.say(texts.file_refused(refused.reason, ask.accept, limit))
-        return
-    if await uploads.waiting_for(context.tx, dialog.reply.id, ask.name):
-        await context.say(texts.say("one-is-on-its-way"))
+        await context.say(refusal(refused, ask))
         return
     await uploads.accept(
         context.tx,
@@ -107,160 +103,39 @@ async def _accept(context: Context, dialog: Dialog, ask: Ask) -> None:
     context.after.append(lambda: bot.send_chat_action(chat_id, ChatAction.UPLOAD_DOCUMENT))
 
 
-def _limit(ask: Ask, services: Services) -> int:
-    return min(ask.max_bytes or services.settings.upload_max_bytes, services.settings.upload_max_bytes)
+async def admit(tx: Tx, services: Services, dialog: Dialog, ask: Ask, offered: Offered, user: User) -> None:
+    """Check all that can be known of a file before its bytes come.
+
+    Raises:
+        FileRefused: it does not fit the question, or is more than its sender or their group may send a day.
+    """
+    settings = services.settings
+    size_bytes = 1 if offered.size_bytes is None else offered.size_bytes
+    check_declared(offered.name, size_bytes, ask.accept, size_limit(ask, settings))
+    if size_bytes > offered.most_bytes:
+        raise FileRefused("too_large_for_telegram", size_bytes=size_bytes, max_bytes=offered.most_bytes)
+    if await uploads.of_variable(tx, dialog.reply.id, ask.name, uploads.UNDER_WAY):
+        raise FileRefused("one_is_on_its_way")
+    await _within_the_day(tx, settings, dialog, size_bytes, user)
 
 
-class Uploader:
-    """The handler of the uploads' queue."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-
-    def loop(self) -> Loop[Upload]:
-        """The loop that a bot process runs."""
-        return self._services.loop(uploads.UPLOADS, self.handle, concurrency=AT_ONCE, on_poison=self._lost)
-
-    async def handle(self, upload: Upload) -> None:
-        """Bring one file into the bucket and its step forward; a crash at any line begins again from here."""
-        async with self._services.db.begin() as tx:
-            reply = await transitions.lock_reply(tx, upload.pending_reply_id)
-            voice = (await people.voices(tx, [upload.chat_id]))[upload.chat_id]
-        with texts.speaking(voice):
-            await self._handle(upload, reply)
-
-    async def _handle(self, upload: Upload, reply: PendingReply | None) -> None:
-        ask = _ask(reply, upload)
-        if reply is None or ask is None:
-            await self._abandon(upload, reply)
-            return
-        limit = _limit(ask, self._services)
-        try:
-            stored, mime_type = await self._store(upload, reply, ask, limit)
-        except FileRefused as refused:
-            await self._refuse(upload, texts.file_refused(refused.reason, ask.accept, limit))
-        except TooLarge:
-            await self._refuse(upload, texts.file_refused("too_large", ask.accept, limit))
-        except FileGone as error:
-            log.warning("a file is gone", reason=str(error))
-            await self._refuse(upload, texts.say("file-gone"))
-        except (WorldError, ConfigurationError):
-            await self._say_once(upload, texts.say("storage-away"))
-            raise
-        else:
-            await self._keep(upload, ask, stored, mime_type)
-
-    async def _store(
-        self, upload: Upload, reply: PendingReply, ask: Ask, limit: int
-    ) -> tuple[StoredObject, str]:
-        # The time is that of the row: a second try after a crash overwrites what the first one left.
-        key = object_key(
-            upload.user_id, reply.external_task_id, upload.variable, upload.created_at, upload.name
-        )
-        if upload.object_key is not None:  # an earlier try may have died in the middle
-            await self._services.storage.abort_unfinished(upload.object_key)
-        async with self._services.db.begin() as tx:
-            await uploads.note_key(tx, upload, key)
-        async with self._services.files.open(upload.file_id) as chunks:
-            head, whole = await _peek(chunks)
-            size_bytes = upload.size_bytes or len(head)
-            kind = check_file(head, upload.name, upload.mime_type, size_bytes, ask.accept, limit)
-            stored = await self._services.storage.put(key, whole, content_type=kind.mime, max_bytes=limit)
-        return stored, kind.mime
-
-    async def _keep(self, upload: Upload, ask: Ask, stored: StoredObject, mime_type: str) -> None:
-        """The file is in the bucket: it is the answer to its question, unless the step is over meanwhile."""
-        async with self._services.db.begin() as tx:
-            reply = await transitions.lock_reply(tx, upload.pending_reply_id)
-            if reply is not None and _ask(reply, upload) is not None:
-                dialog = Dialog(tx, self._services, reply)
-                index = dialog.step.asks.index(ask)
-                await _say(tx, upload, texts.file_stored(upload.name, stored.size_bytes))
-                await dialog.take(
-                    index, self._answer(upload, ask, stored, mime_type), upload.user_id, upload.user_name
-                )
-                await settle(tx, upload, state="stored", sha256=stored.sha256, size_bytes=stored.size_bytes)
-                return
-        await self._abandon(upload, reply)
-
-    def _answer(self, upload: Upload, ask: Ask, stored: StoredObject, mime_type: str) -> Json:
-        storage = self._services.storage
-        meta = {
-            "name": upload.name,
-            "size": stored.size_bytes,
-            "type": mime_type,
-            "sha256": stored.sha256,
-            "bucket": stored.bucket,
-            "key": stored.key,
-        }
-        value = storage.public_url(stored.key) if ask.public else stored.key
-        return {"value": value, "type": "String", "shown": upload.name, "meta": to_engine(meta)}
-
-    async def _refuse(self, upload: Upload, sentence: str) -> None:
-        async with self._services.db.begin() as tx:
-            await settle(tx, upload, state="refused", last_error=sentence)
-            await _say(tx, upload, sentence)
-
-    async def _abandon(self, upload: Upload, reply: PendingReply | None) -> None:
-        """The step is over, or somebody else's: the file goes as well."""
-        async with self._services.db.begin() as tx:
-            # First the claim: a late holder must not take away what the other one has stored as the answer.
-            await settle(tx, upload, state="abandoned")
-            if (why := _why_too_late(reply, upload)) is not None:
-                await _say(tx, upload, why)
-            if upload.object_key is not None:
-                await self._services.storage.delete(upload.object_key)
-                await self._services.storage.abort_unfinished(upload.object_key)
-
-    async def _say_once(self, upload: Upload, sentence: str) -> None:
-        async with self._services.db.begin() as tx:
-            await _say(tx, upload, sentence, dedupe=f"upload:{upload.id}:away")
-
-    async def _lost(self, tx: Tx, upload: Upload, reason: str) -> None:
-        async with people.speaking_to(tx, upload.chat_id):
-            await _say(tx, upload, texts.say("file-lost"))
+async def _within_the_day(tx: Tx, settings: Settings, dialog: Dialog, size_bytes: int, user: User) -> None:
+    sent = await uploads.sent_lately(tx, user_id=user.id)
+    most = uploads.Sent(settings.person_files_a_day, settings.person_bytes_a_day)
+    too_much = sent.with_one_of(size_bytes).is_beyond(most)
+    if not too_much and dialog.reply.chat_id < 0:
+        sent = await uploads.sent_lately(tx, chat_id=dialog.reply.chat_id)
+        most = uploads.Sent(settings.group_files_a_day, settings.group_bytes_a_day)
+        too_much = sent.with_one_of(size_bytes).is_beyond(most)
+    if too_much:
+        raise FileRefused("enough_for_today")
 
 
-async def _say(tx: Tx, upload: Upload, sentence: str, *, dedupe: str | None = None) -> None:
-    draft = Draft("notice", render_html(sentence, live=True), reply_to=upload.message_id)
-    await outbox.post(tx, upload.chat_id, [draft], dedupe=dedupe, priority=outbox.REPLY)
+def size_limit(ask: Ask, settings: Settings) -> int:
+    """The largest file that a question takes, in bytes."""
+    return min(ask.max_bytes or settings.upload_max_bytes, settings.upload_max_bytes)
 
 
-def _why_too_late(reply: PendingReply | None, upload: Upload) -> str | None:
-    """What is told of a file that came when the time of its step was up; its prompt says the rest."""
-    if reply is None:
-        return None
-    if transitions.has_expired(reply):
-        return texts.say("time-is-up")
-    return texts.say("handed-over") if _was_handed_over(reply, upload) else None
-
-
-def _was_handed_over(reply: PendingReply, upload: Upload) -> bool:
-    return Step.of(reply.step).escalated_from == upload.chat_id
-
-
-def _ask(reply: PendingReply | None, upload: Upload) -> Ask | None:
-    """What the file is for, if its step still waits for it."""
-    if reply is None or reply.state not in transitions.OPEN or upload.variable in reply.answers:
-        return None
-    if _was_handed_over(reply, upload):
-        return None
-    asks = Step.of(reply.step).asks
-    return next((ask for ask in asks if ask.name == upload.variable), None)
-
-
-async def _peek(chunks: AsyncIterator[bytes]) -> tuple[bytes, AsyncIterator[bytes]]:
-    """The first bytes of a stream, and the whole stream with them."""
-    head = b""
-    async for chunk in chunks:
-        head += chunk
-        if len(head) >= HEAD_BYTES:
-            break
-
-    async def whole() -> AsyncIterator[bytes]:
-        if head:
-            yield head
-        async for chunk in chunks:
-            yield chunk
-
-    return head, whole()
+def refusal(refused: FileRefused, ask: Ask) -> str:
+    """What a person is told of a file that cannot be taken."""
+    return texts.file_refused(refused.reason, ask.accept, refused.params.get("max_bytes") or 0)

@@ -198,28 +198,73 @@ class Update(Queued):
 
 
 class Upload(Queued):
-    """A file that a person sent for a step, on its way from Telegram to the bucket."""
+    """A file that a person sent for a step, on its way to the bucket or in it: the bucket's ledger.
+
+    Its row outlives its step, for the object does.
+    """
 
     __tablename__ = "uploads"
     __table_args__ = (
-        _states("queued", "stored", "refused", "failed", "abandoned"),
+        _states(
+            "sending",
+            "queued",
+            "arrived",
+            "stored",
+            "removing",
+            "removed",
+            "refused",
+            "failed",
+            "abandoned",
+            "infected",
+        ),
+        CheckConstraint("source = 'page' OR source = 'telegram' AND file_id IS NOT NULL", name="source"),
+        # What lies in the bucket can be found there, and belongs to one row.
+        CheckConstraint(
+            "state NOT IN ('arrived', 'stored', 'infected') OR object_key IS NOT NULL", name="object_key"
+        ),
+        Index("uq_uploads_object_key", "object_key", unique=True),
         UniqueConstraint("chat_id", "message_id"),
-        _waiting("uploads", "queued"),
+        _waiting("uploads", "queued", "arrived", "removing"),
         Index("ix_uploads_pending_reply_id", "pending_reply_id"),
+        # What somebody has sent today, and what a group has.
+        Index("ix_uploads_user_id", "user_id", "created_at"),
+        Index("ix_uploads_chat_id", "chat_id", "created_at"),
+        Index(
+            "ix_uploads_delete_at",
+            "delete_at",
+            postgresql_where=text("state = 'stored' AND delete_at IS NOT NULL"),
+        ),
+        Index("ix_uploads_over", "state", "created_at"),
     )
 
-    pending_reply_id: Mapped[int] = mapped_column(ForeignKey("pending_replies.id", ondelete="CASCADE"))
+    pending_reply_id: Mapped[int | None] = mapped_column(
+        ForeignKey("pending_replies.id", ondelete="SET NULL")
+    )
     variable: Mapped[str]
     chat_id: Mapped[int]
-    message_id: Mapped[int]
+    message_id: Mapped[int | None]
     user_id: Mapped[int]
     user_name: Mapped[str]
-    file_id: Mapped[str]
+    source: Mapped[str] = mapped_column(server_default="telegram")
+    """``telegram``, by its file_id; or ``page``: a browser sends it to the bucket itself."""
+    kind: Mapped[str] = mapped_column(server_default="document")
+    """What it was in Telegram: document, photo, video, audio, voice."""
+    file_id: Mapped[str | None]
+    media_group_id: Mapped[str | None]
     name: Mapped[str]
     mime_type: Mapped[str | None]
+    """As declared; from ``arrived`` on as found."""
     size_bytes: Mapped[int | None]
+    """As declared; from ``arrived`` on as found."""
+    done_bytes: Mapped[int | None]
+    """How many are in the bucket, now and then while it is on its way."""
+    local_path: Mapped[str | None]
+    """Where a Bot API server of one's own has put it, as long as it may lie there."""
     object_key: Mapped[str | None]
+    multipart_id: Mapped[str | None]
+    """S3's name of the upload that a browser sends the parts of."""
     sha256: Mapped[str | None]
+    delete_at: Mapped[datetime | None]
 
 
 class Deadline(Queued):

@@ -11,6 +11,9 @@ from shared import texts
 from shared.errors import ConfigurationError
 from shared.quiet import Hours, read_hours, zone_of
 
+FILESIZE_DOWNLOAD, FILESIZE_DOWNLOAD_LOCAL_MODE = 20_000_000, 2_000_000_000
+"""In bytes; the second where the Bot API server is one's own (https://core.telegram.org/bots/api#getfile)."""
+
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -87,7 +90,17 @@ class Settings(TopicSettings):
     )
     prune_interval_s: float = Field(default=600.0, gt=0)
     automated_concurrency: int = Field(default=4, gt=0, description="automated steps at once in one process")
-    upload_max_bytes: int = Field(default=20_000_000, gt=0, description="largest file the Bot API gives")
+    upload_max_bytes: int = Field(
+        default=2_000_000_000, gt=0, description="largest file that is taken from a person"
+    )
+    uploads_at_once: int = Field(default=4, gt=0, description="files on their way in one bot process")
+    telegram_local_files: bool = Field(
+        default=False, description="TELEGRAM_API_URL is a Bot API server of one's own, run with --local"
+    )
+    person_files_a_day: int = Field(default=200, gt=0, description="files a person may send within a day")
+    person_bytes_a_day: int = Field(default=10_000_000_000, gt=0, description="bytes, likewise")
+    group_files_a_day: int = Field(default=1000, gt=0, description="files a group may send within a day")
+    group_bytes_a_day: int = Field(default=50_000_000_000, gt=0, description="bytes, likewise")
     messages_per_s: float = Field(default=30.0, gt=0, description="budget of the bot")
     messages_burst: int = Field(default=15, gt=0, description="messages of the bot at once, then its rate")
     chat_messages_per_s: float = Field(default=1.0, gt=0)
@@ -139,6 +152,11 @@ class Settings(TopicSettings):
         if value not in texts.LANGUAGES:
             raise ValueError(f"found {value!r}; allowed: {', '.join(texts.say('languages'))}")
         return value
+
+    @property
+    def telegram_file_bytes(self) -> int:
+        """The largest file that Telegram gives a bot, by the Bot API's documentation of getFile."""
+        return FILESIZE_DOWNLOAD_LOCAL_MODE if self.telegram_local_files else FILESIZE_DOWNLOAD
 
     @cached_property
     def quiet(self) -> Hours | None:

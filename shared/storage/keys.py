@@ -1,25 +1,29 @@
 """Where an object lies in the bucket."""
 
 import re
+import secrets
 from datetime import UTC, datetime
 
 from shared.files import sanitise_name
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _SEGMENT_CHARS = 100
+_RANDOM_BYTES = 16
 # s3proxy on a file system writes a part of KEY as KEY-stub-UUID, in at most 255 bytes after the last slash
-_NAME_BYTES = 180
+_NAME_BYTES = 150
 
 
 def object_key(user: int | str, task: str, variable: str, timestamp: datetime, name: str) -> str:
-    """The key of a person's file: ``tasks/{user}/{task}/{variable}/{timestamp}_{sanitised name}``.
+    """A new key of a person's file, ``tasks/{user}/{task}/{variable}/{timestamp}_{random}_{sanitised name}``.
 
-    ``timestamp`` is aware and written in UTC to the microsecond, so that a second file of the same name does
-    not replace the first. At most 600 bytes (S3 allows 1,024).
+    ``timestamp`` is aware and written in UTC to the microsecond. The random part has 128 bits: where a bucket
+    is public, or an address of it leaks, nobody finds a second object from a first. At most 600 bytes (S3
+    allows 1,024).
     """
     instant = timestamp.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     folders = "/".join(_segment(str(part)) for part in (user, task, variable))
-    return f"tasks/{folders}/{instant}_{sanitise_name(name, _NAME_BYTES)}"
+    unguessable = secrets.token_hex(_RANDOM_BYTES)
+    return f"tasks/{folders}/{instant}_{unguessable}_{sanitise_name(name, _NAME_BYTES)}"
 
 
 def _segment(text: str) -> str:

@@ -178,15 +178,25 @@ def taken(name: str | None, at: datetime | None) -> str:
 
 def file_refused(reason: str, accept: tuple[str, ...], max_bytes: int) -> str:
     """Why a file was not taken, in one polite sentence."""
-    if reason == "wrong_extension":
-        return say("file-wrong-extension", kinds=_kinds(accept))
-    if reason == "wrong_content":
-        return say("file-wrong-content", kinds=_kinds(accept)) if accept else say("file-wrong-content-name")
-    if reason == "empty":
-        return say("file-empty")
-    if reason == "too_large":
-        return say("file-too-large", size=formats.size(max_bytes))
-    return say("file-refused")
+    match reason:
+        case "wrong_extension":
+            return say("file-wrong-extension", kinds=_kinds(accept))
+        case "wrong_content" if accept:
+            return say("file-wrong-content", kinds=_kinds(accept))
+        case "wrong_content":
+            return say("file-wrong-content-name")
+        case "empty":
+            return say("file-empty")
+        case "too_large":
+            return say("file-too-large", size=formats.size(max_bytes))
+        case "too_large_for_telegram":
+            return say("file-too-large-for-telegram", size=formats.size(max_bytes))
+        case "one_is_on_its_way":
+            return say("one-is-on-its-way")
+        case "enough_for_today":
+            return say("file-enough-for-today")
+        case _:
+            return say("file-refused")
 
 
 def file_stored(name: str, size_bytes: int) -> str:

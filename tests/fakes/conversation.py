@@ -7,7 +7,7 @@ from typing import Any
 from bot.completer import Completer
 from bot.dispatcher import Dispatcher
 from bot.starter import Starter
-from bot.uploads import Uploader
+from bot.uploader import Uploader
 from shared import deadlines, inbox, outbox, replies, starts, transitions, uploads
 from shared.db import Database
 from shared.models import Json, PendingReply

@@ -23,6 +23,8 @@ class FakeReader:
 class FakeStorage:
     """Stands in for Storage; ``failures`` are raised by the next calls that read or write."""
 
+    bucket = "bucket"
+
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.types: dict[str, str] = {}
@@ -55,7 +57,7 @@ class FakeStorage:
                 raise TooLarge(max_bytes)
         self._fail()
         self.objects[key], self.types[key] = data, content_type
-        return StoredObject(key, "bucket", len(data), hashlib.sha256(data).hexdigest(), "etag")
+        return StoredObject(key, self.bucket, len(data), hashlib.sha256(data).hexdigest(), "etag")
 
     async def delete(self, key: str) -> None:
         self.objects.pop(key, None)

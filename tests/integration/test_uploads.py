@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.uploads import Uploader
+from bot.uploader import Uploader
 from shared import texts, transitions
 from shared.errors import WorldError
 from shared.models import Upload

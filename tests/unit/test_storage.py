@@ -1,5 +1,6 @@
 """The pure parts of the bucket: keys, settings, and what the store's errors become."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -49,10 +50,17 @@ def refusal(code: str, status: int) -> ClientError:
 
 
 def test_a_key_names_person_task_variable_and_instant() -> None:
-    key = object_key(7, "task-1", "s3_chatHistory", NOON, "../result.json")
-    assert key == "tasks/7/task-1/s3_chatHistory/20260314T120000.000042Z_result.json"
-    elsewhere = NOON.astimezone(timezone(timedelta(hours=9)))
-    assert object_key(7, "task-1", "s3_chatHistory", elsewhere, "result.json") == key
+    for moment in (NOON, NOON.astimezone(timezone(timedelta(hours=9)))):
+        key = object_key(7, "task-1", "s3_chatHistory", moment, "../result.json")
+        folder, instant, name = re.split(r"_[0-9a-f]{32}_|(?<=s3_chatHistory/)", key)
+        assert (folder, instant, name) == (
+            "tasks/7/task-1/s3_chatHistory/", "20260314T120000.000042Z", "result.json",
+        )  # fmt: skip
+
+
+def test_no_key_tells_another() -> None:
+    keys = {object_key(7, "task-1", "s3_x", NOON, "a.json") for _ in range(100)}
+    assert len(keys) == 100
 
 
 @pytest.mark.parametrize(
