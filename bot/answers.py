@@ -51,7 +51,7 @@ async def _steers(context: Context, dialog: Dialog, index: int, text: str) -> bo
 async def _take_text(context: Context, dialog: Dialog, index: int, text: str) -> None:
     ask = dialog.step.asks[index]
     if ask.is_file:
-        await context.say(texts.send_a_file(ask.accept))
+        await context.say(texts.send_a_file(ask))
         return
     reply_to = None if context.is_private else context.message.message_id
     try:

@@ -6,7 +6,7 @@ from typing import cast
 
 from telegram import InaccessibleMessage
 
-from bot import commands, deciding, groups, overview, preferences, starting
+from bot import collecting, commands, deciding, groups, overview, preferences, starting
 from bot.context import Context
 from bot.dialogs import Dialog, how_it_ended, may_answer, open_dialog, was_handed_over
 from shared import endings, outbox, texts, transitions
@@ -202,6 +202,9 @@ async def _choose(context: Context, dialog: Dialog, index: int, option: str) -> 
     way, number = option[:1], option[1:]
     if option == "n":
         context.toast()
+    elif way == "x" and number.isdigit() and dialog.step.asks[index].takes_many:
+        await _accepted(context, dialog)
+        await collecting.take_away(dialog, dialog.step.asks[index], int(number))
     elif way in {"p", "m", "t", "a"} and number.isdigit():
         await _turn(context, dialog, index, way, int(number))
     elif option == "b" and index > 0:
@@ -241,7 +244,7 @@ async def _turn(context: Context, dialog: Dialog, index: int, way: str, number: 
 
 async def _answer(context: Context, dialog: Dialog, index: int, option: str) -> None:
     try:
-        kept = _tapped_answer(dialog, index, option)
+        kept = await _tapped_answer(dialog, index, option)
     except InvalidAnswer as error:
         context.toast(str(error), alert=True)
         return
@@ -252,18 +255,20 @@ async def _answer(context: Context, dialog: Dialog, index: int, option: str) -> 
         await dialog.take(index, kept, context.user.id, context.user.full_name)
 
 
-def _tapped_answer(dialog: Dialog, index: int, option: str) -> Json | None:
+async def _tapped_answer(dialog: Dialog, index: int, option: str) -> Json | None:
     """What a button under a question answers; None if it is none of this question's.
 
     Raises:
-        InvalidAnswer: too few or too many are ticked, or the day is out of range.
+        InvalidAnswer: too few or too many are ticked or sent, or the day is out of range.
     """
     ask = dialog.step.asks[index]
     partial = dialog.answers.get(ask.name, {})
     options = options_of(ask)
     if option == "s" and not ask.required:
         return skipped(ask)
-    if option == "k" and "before" in partial:
+    if option == "d" and ask.takes_many:
+        return await collecting.done(dialog, ask)
+    if option == "k" and "before" in partial and not ask.takes_many:
         return cast("Json", partial["before"])
     if option == "d" and widget_of(ask) is Widget.MANY:
         return ticked(ask, partial.get("chosen", []))

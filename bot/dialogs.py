@@ -6,7 +6,7 @@ from functools import cached_property
 from telegram import Message, User
 
 from bot.context import ASK_TIMEOUT_S, Context, asking_the_engine
-from shared import endings, outbox, replies, texts, transitions
+from shared import endings, outbox, replies, texts, transitions, uploads
 from shared.db import Tx
 from shared.errors import StepgramError
 from shared.markup import escape_value, render_html
@@ -17,7 +17,7 @@ from shared.steps import conversation, keyboards
 from shared.steps.contract import ENGINE_GROUP
 from shared.steps.conversation import Draft
 from shared.steps.keyboards import Sign
-from shared.steps.model import Step
+from shared.steps.model import Ask, Step
 
 LATELY_S = 60.0
 """Who answers so soon after the time was up has perhaps not seen that it is."""
@@ -83,8 +83,9 @@ class Dialog:
 
     async def ask_again(self, index: int, *, reply_to: int | None = None) -> None:
         """Ask a question that has an answer; that one can be kept."""
-        name = self.step.asks[index].name
-        old = self.answers.get(name, {})
+        ask, name = self.step.asks[index], self.step.asks[index].name
+        # Of several files the list says what there is, and it can be changed before Done is tapped again.
+        old = {} if ask.takes_many else self.answers.get(name, {})
         await self.keep(name, {"before": old} if "value" in old else old)
         await endings.retire(self.tx, await outbox.of_reply(self.tx, self.reply.id))
         await self.go_on(self.reply.recipient_id or 0, "", reply_to=reply_to)
@@ -95,6 +96,7 @@ class Dialog:
         if upcoming is not None:
             asked = conversation.question(self.step, upcoming, self.sign, self.answers, reply_to=reply_to)
             await self.post(asked)
+            await self._list_what_there_is()
             return
         closing = conversation.closing(self.step, self.answers, self.sign)
         if closing is not None:
@@ -144,6 +146,40 @@ class Dialog:
             claimed_by=self.reply.claimed_by_name,
         )
         await self.post(*shown)
+        if self.reply.dialog_open:
+            await self._list_what_there_is()
+
+    async def list_files(self, ask: Ask, *, anew: bool = False) -> None:
+        """Say which files have come for a question, in one message that is edited.
+
+        ``anew``: in a new one at the end of the chat, and the older one goes.
+        """
+        key = f"files:{self.reply.id}:{ask.name}"
+        if anew:
+            await outbox.end_shown(self.tx, key)
+        await outbox.forget_ended(self.tx, key)
+        files = [
+            texts.Listed(each.id, each.name, each.size_bytes, each.done_bytes, each.state == "stored")
+            for each in await uploads.of_variable(self.tx, self.reply.id, ask.name)
+        ]
+        draft = conversation.file_list(self.step, self.step.asks.index(ask), self.sign, files)
+        await outbox.show(
+            self.tx,
+            key,
+            self.reply.chat_id,
+            draft,
+            pending_reply_id=self.reply.id,
+            priority=outbox.REPLY,
+        )
+
+    async def _list_what_there_is(self) -> None:
+        """Under a question for several files that is asked again: those that have come before."""
+        upcoming = self.next_ask
+        if upcoming is None or not self.step.asks[upcoming].takes_many:
+            return
+        ask = self.step.asks[upcoming]
+        if await uploads.of_variable(self.tx, self.reply.id, ask.name):
+            await self.list_files(ask, anew=True)
 
     async def leave(self) -> None:
         """Close the form but not the step: the answers so far are kept, another form may be opened."""

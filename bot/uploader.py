@@ -4,27 +4,32 @@ A crash at any line begins its stage again. The object has its key in the row be
 and only ``stored`` makes it part of an answer.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import structlog
 
+from bot import collecting
 from bot.dialogs import Dialog
 from bot.uploads import refusal, size_limit
 from shared import outbox, people, texts, transitions, uploads
 from shared.db import Tx
-from shared.engine.values import to_engine
 from shared.errors import ConfigurationError, WorldError
 from shared.files import HEAD_BYTES, FileRefused, check_file
 from shared.markup import render_html
-from shared.models import Json, PendingReply, Upload
+from shared.models import PendingReply, Upload
 from shared.queues import Loop, settle
 from shared.service import Services
+from shared.settings import Settings
 from shared.steps.conversation import Draft
 from shared.steps.model import Ask, Step
-from shared.storage import TooLarge, object_key
-from shared.telegram.client import FileGone
+from shared.storage import StoredObject, TooLarge, object_key
+from shared.telegram.client import FileGone, FileTooBig, discard_local
 
 log = structlog.get_logger(__name__)
+
+PROGRESS_EVERY_S = 3.0
+"""Edits cost like messages: of a file that is there sooner nothing is told on its way."""
 
 
 class Uploader:
@@ -62,31 +67,54 @@ class Uploader:
         try:
             if upload.state == "queued":
                 await self._fetch(upload, reply, ask)
+            await self._discard_local(upload)
             await self._examine(upload, ask)
+            await self._keep(upload, ask)
         except FileRefused as refused:
-            await self._refuse(upload, refusal(refused, ask))
-        except TooLarge as error:
-            await self._refuse(upload, texts.file_refused("too_large", ask.accept, error.max_bytes))
+            await self._refuse(upload, ask, refusal(refused, ask))
+        except (TooLarge, FileTooBig) as error:
+            too_large = _too_large(error, self._services.settings)
+            await self._refuse(upload, ask, refusal(too_large, ask))
         except FileGone as error:
             log.warning("a file is gone", reason=str(error))
-            await self._refuse(upload, texts.say("file-gone"))
+            await self._refuse(upload, ask, texts.say("file-gone"))
         except (WorldError, ConfigurationError):
             await self._say_once(upload, texts.say("storage-away"))
             raise
-        else:
-            await self._keep(upload, ask)
+
+    async def _discard_local(self, upload: Upload) -> None:
+        """What a Bot API server of our own has put on the disk is in the bucket now, or not wanted."""
+        if upload.local_path is not None:
+            await discard_local(upload.local_path)
 
     async def _fetch(self, upload: Upload, reply: PendingReply, ask: Ask) -> None:
         """From Telegram into the bucket: checked by its first bytes before the first of them goes there."""
-        limit = size_limit(ask, self._services.settings)
         await self._choose_key(upload, reply)
-        async with self._services.files.open(upload.file_id or "") as chunks:
+        try:
+            await self._transfer(upload, ask)
+        except FileGone:
+            log.info("what Telegram gave has expired, asking for the file again")
+            await self._transfer(upload, ask)
+
+    async def _transfer(self, upload: Upload, ask: Ask) -> None:
+        limit = size_limit(ask, self._services.settings)
+        located = await self._services.files.locate(upload.file_id or "")
+        if located.is_local:
+            async with self._services.db.begin() as tx:
+                await uploads.note(tx, upload, local_path=located.address)
+        async with self._services.files.read(located) as chunks:
             head, whole = await _peek(chunks)
             size_bytes = upload.size_bytes or len(head)
             kind = check_file(head, upload.name, upload.mime_type, size_bytes, ask.accept, limit)
             stored = await self._services.storage.put(
-                upload.object_key or "", whole, content_type=kind.mime, max_bytes=limit
+                upload.object_key or "",
+                self._watched(upload, ask, whole),
+                content_type=kind.mime,
+                max_bytes=limit,
             )
+        await self._arrived(upload, stored, kind.mime)
+
+    async def _arrived(self, upload: Upload, stored: StoredObject, mime_type: str) -> None:
         async with self._services.db.begin() as tx:
             await uploads.note(
                 tx,
@@ -94,8 +122,32 @@ class Uploader:
                 state="arrived",
                 size_bytes=stored.size_bytes,
                 sha256=stored.sha256,
-                mime_type=kind.mime,
+                mime_type=mime_type,
+                done_bytes=None,
             )
+
+    async def _watched(self, upload: Upload, ask: Ask, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The same chunks; whoever sent the file is told now and then how far it is."""
+        clock = asyncio.get_running_loop().time
+        done_bytes, told = 0, clock()
+        async for chunk in chunks:
+            yield chunk
+            done_bytes += len(chunk)
+            if clock() - told >= PROGRESS_EVERY_S:
+                await self._tell_progress(upload, ask, done_bytes)
+                told = clock()
+
+    async def _tell_progress(self, upload: Upload, ask: Ask, done_bytes: int) -> None:
+        """One message is edited. Whoever has lost the row meanwhile learns it here, and stops."""
+        async with self._services.db.begin() as tx:
+            reply = await self._locked(tx, upload) if ask.takes_many else None
+            await uploads.note(tx, upload, done_bytes=done_bytes)
+            if reply is not None:
+                await Dialog(tx, self._services, reply).list_files(ask)
+            elif not ask.takes_many:
+                words = texts.file_progress(upload.name, done_bytes, upload.size_bytes)
+                draft = Draft("notice", render_html(words), reply_to=upload.message_id)
+                await outbox.show(tx, _progress_key(upload), upload.chat_id, draft)
 
     async def _choose_key(self, upload: Upload, reply: PendingReply) -> None:
         """Note where the file is to lie; a try that died in the middle has left its parts there."""
@@ -112,44 +164,49 @@ class Uploader:
         """What needs the whole file, which nobody knows of yet."""
 
     async def _keep(self, upload: Upload, ask: Ask) -> None:
-        """The file is in the bucket: it is the answer to its question, unless the step is over meanwhile."""
+        """The file is in the bucket: it is the answer to its question, unless the step is over meanwhile.
+
+        Raises:
+            FileRefused: it is there already, or there are enough.
+        """
         async with self._services.db.begin() as tx:
             reply = await self._locked(tx, upload)
             if reply is not None and waited_for(reply, upload) is not None:
                 dialog = Dialog(tx, self._services, reply)
-                await settle(tx, upload, state="stored")
-                await _say(tx, upload, texts.file_stored(upload.name, upload.size_bytes or 0))
-                answer = self._answer(upload, ask)
-                await dialog.take(dialog.step.asks.index(ask), answer, upload.user_id, upload.user_name)
+                if ask.takes_many:
+                    await self._add(tx, dialog, upload, ask)
+                else:
+                    await self._answer(tx, dialog, upload, ask)
                 return
         await self._abandon(upload, reply)
 
-    def _answer(self, upload: Upload, ask: Ask) -> Json:
-        value = self._value(upload, ask)
-        meta = to_engine(self._meta(upload, ask))
-        return {"value": value, "type": "String", "shown": upload.name, "meta": meta, "files": [upload.id]}
+    async def _answer(self, tx: Tx, dialog: Dialog, upload: Upload, ask: Ask) -> None:
+        await settle(tx, upload, state="stored")
+        await outbox.end_shown(tx, _progress_key(upload))
+        await _say(tx, upload, texts.file_stored(upload.name, upload.size_bytes or 0))
+        answer = await collecting.answer_of(self._services, ask, [upload])
+        await dialog.take(dialog.step.asks.index(ask), answer, upload.user_id, upload.user_name)
 
-    def _value(self, upload: Upload, ask: Ask) -> str:
-        """What the process gets for one file."""
-        key = str(upload.object_key)
-        return self._services.storage.public_url(key) if ask.public else key
+    async def _add(self, tx: Tx, dialog: Dialog, upload: Upload, ask: Ask) -> None:
+        """One of several: it stands in the list until Done is tapped."""
+        others = await uploads.of_variable(tx, dialog.reply.id, ask.name, ("stored",))
+        if any(each.sha256 == upload.sha256 for each in others):
+            raise FileRefused("twice", name=upload.name)
+        if len(others) >= ask.max_files:
+            raise FileRefused("too_many", name=upload.name)
+        await settle(tx, upload, state="stored")
+        await dialog.list_files(ask)
 
-    def _meta(self, upload: Upload, ask: Ask) -> Json:
-        """What the process gets to know of one file."""
-        return {
-            "name": upload.name,
-            "size": upload.size_bytes,
-            "type": upload.mime_type,
-            "sha256": upload.sha256,
-            "bucket": self._services.storage.bucket,
-            "key": upload.object_key,
-        }
-
-    async def _refuse(self, upload: Upload, sentence: str) -> None:
+    async def _refuse(self, upload: Upload, ask: Ask, sentence: str) -> None:
         async with self._services.db.begin() as tx:
+            reply = await self._locked(tx, upload) if ask.takes_many else None
             await settle(tx, upload, state="refused", last_error=sentence)
+            await outbox.end_shown(tx, _progress_key(upload))
             await _say(tx, upload, sentence)
+            if reply is not None and waited_for(reply, upload) is not None:
+                await Dialog(tx, self._services, reply).list_files(ask)
             await self._clear(upload)
+        await self._discard_local(upload)
 
     async def _abandon(self, upload: Upload, reply: PendingReply | None) -> None:
         """The step is over, or somebody else's: the file goes as well."""
@@ -158,7 +215,9 @@ class Uploader:
             await settle(tx, upload, state="abandoned")
             if (why := _why_too_late(reply, upload)) is not None:
                 await _say(tx, upload, why)
+            await outbox.end_shown(tx, _progress_key(upload))
             await self._clear(upload)
+        await self._discard_local(upload)
 
     async def _remove(self, upload: Upload) -> None:
         """No answer needs the object any more."""
@@ -183,9 +242,19 @@ class Uploader:
             await _say(tx, upload, texts.say("file-lost"))
 
 
+def _progress_key(upload: Upload) -> str:
+    return f"upload:{upload.id}:progress"
+
+
 async def _say(tx: Tx, upload: Upload, sentence: str, *, dedupe: str | None = None) -> None:
     draft = Draft("notice", render_html(sentence, live=True), reply_to=upload.message_id)
     await outbox.post(tx, upload.chat_id, [draft], dedupe=dedupe, priority=outbox.REPLY)
+
+
+def _too_large(error: TooLarge | FileTooBig, settings: Settings) -> FileRefused:
+    if isinstance(error, TooLarge):
+        return FileRefused("too_large", max_bytes=error.max_bytes)
+    return FileRefused("too_large_for_telegram", max_bytes=settings.telegram_file_bytes)
 
 
 def _why_too_late(reply: PendingReply | None, upload: Upload) -> str | None:

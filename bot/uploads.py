@@ -52,10 +52,43 @@ async def received(context: Context) -> None:
         await context.say(texts.say("already-here"))
     elif not ask.is_file:
         await context.say(texts.say("file-not-expected"))
-    elif context.message.document is None:
-        await context.say(texts.send_as_document(ask.accept))
+    elif (sent := _sent(context.message)).kind not in ask.types:
+        await context.say(texts.send_another_way(ask))
     else:
-        await _accept(context, dialog, ask)
+        await _accept(context, dialog, ask, sent)
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A file of a message, whatever Telegram calls it."""
+
+    kind: str
+    file_id: str
+    name: str
+    mime_type: str | None
+    size_bytes: int | None
+
+
+def _sent(message: Message) -> _Sent:
+    """What a message brings. Only a document and a piece of music surely have a name; others get one."""
+    if message.photo:
+        largest = message.photo[-1]
+        name = f"photo_{message.message_id}.jpg"
+        return _Sent("photo", largest.file_id, name, "image/jpeg", largest.file_size)
+    if message.voice:
+        voice = message.voice
+        return _Sent(
+            "voice", voice.file_id, f"voice_{message.message_id}.ogg", voice.mime_type, voice.file_size
+        )
+    for kind, found, ending in (
+        ("document", message.document, ""),  # an animation has one, too
+        ("video", message.video, ".mp4"),
+        ("audio", message.audio, ".mp3"),
+    ):
+        if found is not None:
+            name = found.file_name or (f"{kind}_{message.message_id}{ending}" if ending else "file")
+            return _Sent(kind, found.file_id, name, found.mime_type, found.file_size)
+    raise LookupError("the message has no file")
 
 
 async def _target(context: Context) -> tuple[Dialog | None, int | None]:
@@ -74,17 +107,19 @@ async def _target(context: Context) -> tuple[Dialog | None, int | None]:
     return dialog, None if dialog is None else dialog.next_ask
 
 
-async def _accept(context: Context, dialog: Dialog, ask: Ask) -> None:
+async def _accept(context: Context, dialog: Dialog, ask: Ask, sent: _Sent) -> None:
     """Keep a file whose name and size are right; the rest is seen when its bytes come."""
-    document = context.message.document
-    assert document is not None  # noqa: S101 - received() saw it
-    name = document.file_name or "file"
     most_bytes = context.services.settings.telegram_file_bytes
-    offered = Offered(name, document.file_size, document.mime_type, most_bytes)
+    offered = Offered(sent.name, sent.size_bytes, sent.mime_type, most_bytes)
+    album = context.message.media_group_id
+    is_first = not await uploads.of_variable(context.tx, dialog.reply.id, ask.name, uploads.UNDER_WAY)
     try:
+        if album and not ask.takes_many:
+            await _only_one(context, album)
         await admit(context.tx, context.services, dialog, ask, offered, context.user)
     except FileRefused as refused:
-        await context.say(refusal(refused, ask))
+        if sentence := refusal(refused, ask):
+            await context.say(sentence)
         return
     await uploads.accept(
         context.tx,
@@ -92,15 +127,31 @@ async def _accept(context: Context, dialog: Dialog, ask: Ask) -> None:
         variable=ask.name,
         chat_id=context.chat_id,
         message_id=context.message.message_id,
+        media_group_id=album,
         user_id=context.user.id,
         user_name=context.user.full_name,
-        file_id=document.file_id,
-        name=name,
-        mime_type=document.mime_type,
-        size_bytes=document.file_size,
+        kind=sent.kind,
+        file_id=sent.file_id,
+        name=sent.name,
+        mime_type=sent.mime_type,
+        size_bytes=sent.size_bytes,
     )
+    if ask.takes_many:
+        await dialog.list_files(ask, anew=is_first)
     bot, chat_id = context.services.bot, context.chat_id
     context.after.append(lambda: bot.send_chat_action(chat_id, ChatAction.UPLOAD_DOCUMENT))
+
+
+async def _only_one(context: Context, album: str) -> None:
+    """An album where one file is asked for: which of them is meant nobody can tell, so none is taken.
+
+    Raises:
+        FileRefused: this is not the first of the album that came; with the reason "said" where it was told.
+    """
+    if await uploads.refuse_album(context.tx, context.chat_id, album, "one of several"):
+        raise FileRefused("one_only")
+    if await uploads.was_refused(context.tx, context.chat_id, album):
+        raise FileRefused("said")
 
 
 async def admit(tx: Tx, services: Services, dialog: Dialog, ask: Ask, offered: Offered, user: User) -> None:
@@ -114,7 +165,10 @@ async def admit(tx: Tx, services: Services, dialog: Dialog, ask: Ask, offered: O
     check_declared(offered.name, size_bytes, ask.accept, size_limit(ask, settings))
     if size_bytes > offered.most_bytes:
         raise FileRefused("too_large_for_telegram", size_bytes=size_bytes, max_bytes=offered.most_bytes)
-    if await uploads.of_variable(tx, dialog.reply.id, ask.name, uploads.UNDER_WAY):
+    if ask.takes_many:
+        if len(await uploads.of_variable(tx, dialog.reply.id, ask.name)) >= ask.max_files:
+            raise FileRefused("too_many")
+    elif await uploads.of_variable(tx, dialog.reply.id, ask.name, uploads.UNDER_WAY):
         raise FileRefused("one_is_on_its_way")
     await _within_the_day(tx, settings, dialog, size_bytes, user)
 
@@ -137,5 +191,8 @@ def size_limit(ask: Ask, settings: Settings) -> int:
 
 
 def refusal(refused: FileRefused, ask: Ask) -> str:
-    """What a person is told of a file that cannot be taken."""
-    return texts.file_refused(refused.reason, ask.accept, refused.params.get("max_bytes") or 0)
+    """What a person is told of a file that cannot be taken; nothing where they were told before."""
+    if refused.reason == "said":
+        return ""
+    most_bytes = refused.params.get("max_bytes") or 0
+    return texts.file_refused(refused.reason, ask.accept, most_bytes, ask.max_files)

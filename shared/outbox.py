@@ -26,7 +26,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from shared.db import Tx, given, notify
-from shared.markup import Rich
 from shared.models import Json, Prompt
 from shared.queues import Queue, birth, hand_over, kept, settle, settled_as, task_of
 from shared.steps.conversation import REMINDER as REMINDS
@@ -173,19 +172,30 @@ async def _lift(tx: Tx, chat_ids: Sequence[int], priority: int) -> None:
     )
 
 
-async def show(tx: Tx, key: str, chat_id: int, rich: Rich, *, every_s: float = 0) -> None:
-    """Show a text in the one message named ``key``: sent first, then edited; the newest text wins.
+async def show(
+    tx: Tx,
+    key: str,
+    chat_id: int,
+    draft: Draft,
+    *,
+    pending_reply_id: int | None = None,
+    priority: int = PROMPT,
+    every_s: float = 0,
+) -> None:
+    """Show something in the one message named ``key``: sent first, then edited; the newest content wins.
 
     It is edited ``every_s`` at most.
     """
     statement = insert(Prompt).values(
         chat_id=chat_id,
-        kind="notice",
+        kind=draft.kind,
         state="queued",
-        content=Draft("notice", rich).content(),
+        content=draft.content(),
         dedupe_key=key,
+        pending_reply_id=pending_reply_id,
+        priority=priority,
     )
-    # An edit that nobody has taken yet, or a message not yet sent, simply carries the newer text.
+    # An edit that nobody has taken yet, or a message not yet sent, simply carries the newer content.
     again = statement.on_conflict_do_update(
         index_elements=["dedupe_key"],
         set_={
@@ -202,7 +212,7 @@ async def show(tx: Tx, key: str, chat_id: int, rich: Rich, *, every_s: float = 0
         ),
     )
     await tx.execute(again)
-    await notify(tx, SENDING.name)
+    await notify(tx, (REPLIES if priority == REPLY else SENDING).name)
     await notify(tx, CHANGES.name)
 
 
@@ -214,6 +224,14 @@ def rest_key(chat_id: int) -> str:
 async def end_shown(tx: Tx, key: str) -> None:
     """Take the message named ``key`` away; the next one of that name is a new message."""
     await delete_shown(tx, Prompt.dedupe_key == key)
+
+
+async def forget_ended(tx: Tx, key: str) -> None:
+    """Let the message named ``key`` be a new one next time, where the last one lost its buttons and stays."""
+    over = Prompt.dedupe_key == key, Prompt.state.not_in(("held", "queued", "sent", "editing"))
+    await tx.execute(
+        update(Prompt).where(*over).values(dedupe_key=None).execution_options(synchronize_session=False)
+    )
 
 
 async def delete_shown(tx: Tx, which: ColumnElement[bool]) -> None:

@@ -15,6 +15,7 @@ from shared.db import Database, Tx, given
 from shared.markup import render_html
 from shared.models import PendingReply, Prompt
 from shared.queues import Later
+from shared.steps.conversation import Draft
 
 PLACE_S = 3600.0
 """A step keeps its place for so long; else ten that nobody answers would hide all others for ever."""
@@ -48,7 +49,7 @@ async def tell_rest(tx: Tx, chat_id: int) -> None:
         return
     async with people.speaking_to(tx, chat_id):
         rich = render_html(texts.held_back(count, is_more=count == COUNTED), live=True)
-    await outbox.show(tx, outbox.rest_key(chat_id), chat_id, rich, every_s=TELL_EVERY_S)
+    await outbox.show(tx, outbox.rest_key(chat_id), chat_id, Draft("notice", rich), every_s=TELL_EVERY_S)
     await outbox.look_after_held(tx, chat_id, LOOK_AGAIN_S)
 
 

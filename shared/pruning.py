@@ -1,8 +1,9 @@
 """Takes away what is over and what nobody can still need, in batches of one short transaction each.
 
-A closed step goes with its prompts, uploads and deadlines. Three things stay longer: what was set aside,
-because somebody may look at it; an answer that its process could not take, for it is told again when the
-retries are raised; a step of which a button may still be shown, until that button is gone.
+A closed step goes with its prompts and deadlines; rows of its files stay as long as their objects. Three
+things stay longer: what was set aside, because somebody may look at it; an answer that its process could not
+take, for it is told again when the retries are raised; a step of which a button may still be shown, until
+that button is gone.
 """
 
 from collections.abc import Sequence
@@ -13,9 +14,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from shared import endings
+from shared import endings, uploads
 from shared.db import Database, Tx
-from shared.models import PendingReply, ProcessStart, Prompt, Queued, RateBucket, Update
+from shared.models import PendingReply, ProcessStart, Prompt, Queued, RateBucket, Update, Upload
 from shared.settings import Settings
 
 BATCH = 500
@@ -97,7 +98,11 @@ def _over_replies(ages: Ages) -> ColumnElement[bool]:
 async def _replies(tx: Tx, ages: Ages) -> int:
     """Closed steps with what hangs on them, unless a message of theirs shows a button or is being changed."""
     alive = exists().where(Prompt.pending_reply_id == PendingReply.id, or_(_CHANGING, _SHOWS_BUTTONS))
-    return await _delete(tx, PendingReply, and_(_over_replies(ages), ~alive), PendingReply.closed_at)
+    ids = await _chosen(tx, PendingReply, and_(_over_replies(ages), ~alive), PendingReply.closed_at)
+    # The files of a completed one are its process's now; of any other nobody will ever ask for them.
+    told_nobody = select(PendingReply.id).where(PendingReply.id.in_(ids), PendingReply.state != "completed")
+    await uploads.remove(tx, Upload.pending_reply_id.in_(told_nobody))
+    return await _gone(tx, PendingReply, ids)
 
 
 async def _retire_left_overs(tx: Tx, ages: Ages) -> None:
@@ -157,7 +162,10 @@ async def _chosen(
 async def _delete(
     tx: Tx, model: type[Queued], over: ColumnElement[bool], age: InstrumentedAttribute[Any]
 ) -> int:
-    ids = await _chosen(tx, model, over, age)
+    return await _gone(tx, model, await _chosen(tx, model, over, age))
+
+
+async def _gone(tx: Tx, model: type[Queued], ids: Sequence[int]) -> int:
     if ids:
         await tx.execute(delete(model).where(model.id.in_(ids)).execution_options(synchronize_session=False))
     return len(ids)

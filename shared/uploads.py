@@ -17,6 +17,9 @@ UPLOADS = Queue("uploads", Upload, ("queued", "arrived", "removing"), poison="fa
 UNDER_WAY = ("sending", "queued", "arrived")
 """The states of a file that may still become part of an answer."""
 
+ALBUM_QUIET_S = 2.0
+"""An album is whole when nothing more of it has come for so long; measured by its rows, so on any replica."""
+
 A_DAY = timedelta(days=1)
 
 TABLE = cast("Table", Upload.__table__)
@@ -38,13 +41,47 @@ class Sent(NamedTuple):
 
 
 async def accept(tx: Tx, **values: Any) -> bool:
-    """Keep a file that a person sent; False if this very message is kept already."""
+    """Keep a file that a person sent; False if this very message is kept already.
+
+    The files of an album wait until it has been quiet: Telegram does not say which is its last.
+    """
+    album, quiet = values.get("media_group_id"), func.now() + timedelta(seconds=ALBUM_QUIET_S)
+    due = {"due_at": quiet} if album else {}
     made = await tx.scalar(
-        insert(Upload).values(state="queued", **values).on_conflict_do_nothing().returning(Upload.id)
+        insert(Upload).values(state="queued", **values, **due).on_conflict_do_nothing().returning(Upload.id)
     )
+    if made is not None and album:
+        await tx.execute(
+            update(Upload)
+            .where(*_of_album(values["chat_id"], album), Upload.state == "queued", Upload.claim.is_(None))
+            .values(due_at=quiet)
+            .execution_options(synchronize_session=False)
+        )
     if made is not None:
         await notify(tx, UPLOADS.name)
     return made is not None
+
+
+def _of_album(chat_id: int, album: str) -> tuple[ColumnElement[bool], ...]:
+    return Upload.chat_id == chat_id, Upload.media_group_id == album
+
+
+async def refuse_album(tx: Tx, chat_id: int, album: str, reason: str) -> bool:
+    """Refuse what has come of an album, where it is too much as a whole; False if that was done before."""
+    refused = await tx.scalars(
+        update(Upload)
+        .where(*_of_album(chat_id, album), Upload.state == "queued", Upload.claim.is_(None))
+        .values(state="refused", last_error=reason)
+        .returning(Upload.id)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(refused.all())
+
+
+async def was_refused(tx: Tx, chat_id: int, album: str) -> bool:
+    """Whether an album was refused as a whole already."""
+    found = select(Upload.id).where(*_of_album(chat_id, album), Upload.state == "refused").limit(1)
+    return await tx.scalar(found) is not None
 
 
 async def of_variable(
@@ -89,6 +126,11 @@ async def note(tx: Tx, upload: Upload, **values: Any) -> None:
         raise LostClaim(f"upload {upload.id} was taken by another holder")
     for name, value in values.items():
         setattr(upload, name, value)
+
+
+async def remove_one(tx: Tx, number: int) -> None:
+    """Take away a file that is no part of any answer yet."""
+    await remove(tx, Upload.id == number)
 
 
 async def remove(tx: Tx, *which: ColumnElement[bool]) -> int:

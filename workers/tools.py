@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from shared import outbox
 from shared.db import Database
 from shared.markup import render_html
+from shared.steps.conversation import Draft
 from shared.storage import Storage
 
 
@@ -18,6 +19,6 @@ class Tools:
 
     async def progress(self, chat_id: int, text: str) -> None:
         """Show ``text`` (the safe HTML subset) in the chat in one message of this task, edited each time."""
-        rich = render_html(text)
+        draft = Draft("notice", render_html(text))
         async with self.db.begin() as tx:
-            await outbox.show(tx, f"progress:{self.task_id}", chat_id, rich)
+            await outbox.show(tx, f"progress:{self.task_id}", chat_id, draft)

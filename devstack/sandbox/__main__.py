@@ -21,6 +21,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--token", action="append", help=f"a bot; repeatable (default {DEFAULT_TOKEN})")
     parser.add_argument("--files", type=Path, help="where files are kept (default: a temporary folder)")
+    parser.add_argument("--local", type=Path, help="play a local Bot API server: getFile puts files there")
     parser.add_argument("--port-file", type=Path, help="the port is written there once the server answers")
     return parser.parse_args(arguments)
 
@@ -39,6 +40,7 @@ async def run(options: argparse.Namespace) -> None:
     ) as running:
         # A database that outlives this sandbox must not meet its groups' ids again.
         running.sandbox.first_group_id += int(time.time())
+        running.sandbox.local_dir = options.local
         if options.port_file is not None:
             await asyncio.to_thread(_write_port, options.port_file, running.url)
         sys.stdout.write(f"{running.url}\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 from collections.abc import Mapping
@@ -55,17 +54,16 @@ async def _upload(sandbox: Sandbox, fields: Fields, kind: str) -> Upload:
     """A file given as base64 or as the path of a local file."""
     if "path" in fields:
         path = Path(fields.text("path"))
+        name = fields.text("name", path.name)
         try:
-            content = await asyncio.to_thread(path.read_bytes)
+            return await sandbox.files.keep_file(name, path, fields.text("mime_type", ""))
         except OSError as error:
             raise ControlError(str(error)) from error
-        name = fields.text("name", path.name)
-    else:
-        name = fields.text("name", f"{kind}.bin")
-        try:
-            content = base64.b64decode(fields.text("content_base64"), validate=True)
-        except binascii.Error as error:
-            raise ControlError(f"content_base64: {error}") from error
+    name = fields.text("name", f"{kind}.bin")
+    try:
+        content = base64.b64decode(fields.text("content_base64"), validate=True)
+    except binascii.Error as error:
+        raise ControlError(f"content_base64: {error}") from error
     return await sandbox.files.keep(name, content, fields.text("mime_type", ""))
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+import os
 import re
 import secrets
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +53,12 @@ class FileStore:
         path = self.new_path()
         await asyncio.to_thread(path.write_bytes, content)
         return Upload(name, mime_type or guess_type(name), len(content), path)
+
+    async def keep_file(self, name: str, source: Path, mime_type: str = "") -> Upload:
+        """Store a local file as if it had been uploaded, without reading it into memory."""
+        path = self.new_path()
+        await asyncio.to_thread(link_or_copy, source, path)
+        return Upload(name, mime_type or guess_type(name), path.stat().st_size, path)
 
     def document(self, upload: Upload) -> StoredFile:
         """Make a document of it, as it is."""
@@ -107,6 +115,14 @@ class FileStore:
         )
         self._by_id[file.id] = file
         return file
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """A second name of a file where the disk allows that, else a copy; to delete one leaves the other."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def check_upload(upload: Upload) -> None:

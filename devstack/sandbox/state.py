@@ -60,6 +60,8 @@ class Sandbox:
         self.callback_answered = Signal()
         self.users: dict[int, User] = {}
         self.chats: dict[tuple[int, int], Chat] = {}
+        self.local_dir: Path | None = None
+        """Where files are put for bots that share the disk, as a Bot API server run with --local does."""
         self.closed = asyncio.Event()
         self._watchers: set[asyncio.Queue[Json]] = set()
 

@@ -1,12 +1,19 @@
 """What a step asks for: files and fields, read from their keys and checked."""
 
 import re
+from typing import get_args
 
 import regex
 
 from shared.steps import fields
-from shared.steps.model import Ask, Option, Words
+from shared.steps.model import Ask, FileKind, Option, Words
 from shared.steps.reading import Reading, allowed, as_text, nearest, read_options
+
+MAX_FILES = 50
+"""They are listed in one message, each with a button."""
+
+MADE_BY_TELEGRAM = {"photo": {".jpg", ".jpeg"}, "voice": {".ogg"}}
+"""The extensions of what Telegram itself encodes; a video or a piece of music keeps its own."""
 
 MAX_OPTIONS = 500
 """They are shown by pages; more could not be found by anybody, and are kept in the row of every step."""
@@ -15,25 +22,51 @@ MAX_OPTIONS = 500
 def read_ask(reading: Reading, name: str, kind: str) -> Ask:
     """A file (``kind`` s3) or a field of the step; what is wrong with it goes to the reading's problems."""
     if kind == "s3":
-        accept = tuple(
-            part.strip().lower() for part in (reading.get(f"{name}.accept") or "").split(",") if part.strip()
-        )
-        if wrong := [part for part in accept if not re.fullmatch(r"\.[a-z0-9]+", part)]:
-            reading.complain(
-                f"{name}.accept", f"found {wrong[0]!r}", "extensions are expected, like .json,.zip"
-            )
-        return Ask(
-            name=name,
-            type="file",
-            label=reading.get(f"{name}.label") or reading.get(name) or name.removeprefix("s3_"),
-            required=reading.flag(f"{name}.required", default=True),
-            help=reading.get(f"{name}.help"),
-            accept=accept,
-            max_bytes=reading.integer(f"{name}.max_bytes"),
-            public=reading.flag(f"{name}.public", default=False),
-            translations=reading.translations(label=f"{name}.label", help=f"{name}.help"),
-        )
+        return _file(reading, name)
     return _check_field(reading, _field(reading, name))
+
+
+def _file(reading: Reading, name: str) -> Ask:
+    most = reading.integer(f"{name}.max_files")
+    least = reading.integer(f"{name}.min_files")
+    if most is not None and not 1 <= most <= MAX_FILES:
+        reading.complain(f"{name}.max_files", f"found {most}", f"1 to {MAX_FILES} files are allowed")
+    if least is not None and not 1 <= least <= (most or 1):
+        reading.complain(f"{name}.min_files", f"found {least}", f"1 to max_files, {most or 1}, are allowed")
+    accept = _accept(reading, name)
+    return Ask(
+        name=name,
+        type="file",
+        label=reading.get(f"{name}.label") or reading.get(name) or name.removeprefix("s3_"),
+        required=reading.flag(f"{name}.required", default=True),
+        help=reading.get(f"{name}.help"),
+        accept=accept,
+        types=_types(reading, name, accept),
+        min_files=least or 1,
+        max_files=most or 1,
+        max_bytes=reading.integer(f"{name}.max_bytes"),
+        public=reading.flag(f"{name}.public", default=False),
+        translations=reading.translations(label=f"{name}.label", help=f"{name}.help"),
+    )
+
+
+def _accept(reading: Reading, name: str) -> tuple[str, ...]:
+    accept = tuple(reading.parts(f"{name}.accept"))
+    if wrong := [part for part in accept if not re.fullmatch(r"\.[a-z0-9]+", part)]:
+        reading.complain(f"{name}.accept", f"found {wrong[0]!r}", "extensions are expected, like .json,.zip")
+    return accept
+
+
+def _types(reading: Reading, name: str, accept: tuple[str, ...]) -> tuple[FileKind, ...]:
+    known: tuple[FileKind, ...] = get_args(FileKind)
+    found = tuple(reading.parts(f"{name}.types"))
+    for each in found:
+        if each not in known:
+            reading.complain(f"{name}.types", f"found {each!r}" + nearest(each, known), allowed(known))
+        elif accept and each in MADE_BY_TELEGRAM and not MADE_BY_TELEGRAM[each] & {*accept}:
+            what = allowed(MADE_BY_TELEGRAM[each])
+            reading.complain(f"{name}.accept", f"{each} without its extension", what)
+    return tuple(each for each in known if each in found) or ("document",)
 
 
 def _field(reading: Reading, name: str) -> Ask:

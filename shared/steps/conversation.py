@@ -4,6 +4,7 @@ Pure functions of the step, the answers so far and a signer of buttons; who stor
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,6 +28,7 @@ from shared.steps.keyboards import (
     Sign,
     claim_rows,
     closing_rows,
+    file_rows,
     inline_keyboard,
     question_rows,
 )
@@ -255,7 +257,7 @@ def question(
     """
     ask = step.asks[index]
     unit = ask.unit or ask.currency
-    help_text = ask.help or (texts.send_a_file(ask.accept) if ask.is_file else None)
+    help_text = ask.help or (texts.send_a_file(ask) if ask.is_file else None)
     words = render_html(texts.question(ask.label, index + 1, len(step.asks), help_text, unit))
     rows = question_rows(step, index, sign, answers or {}, view)
     keyboard = None
@@ -270,6 +272,18 @@ def question(
         keyboard=keyboard,
         force_reply=not rows and step.chat_id < 0,
         reply_to=reply_to,
+        thread_id=step.thread_id,
+    )
+
+
+def file_list(step: Step, index: int, sign: Sign, files: Sequence[texts.Listed]) -> Draft:
+    """The files that have come for a question, each with a button that takes it away, and Done."""
+    ask = step.asks[index]
+    return Draft(
+        kind="file_upload_prompt",
+        rich=truncate(render_html(texts.file_list(files, ask.max_files)), MESSAGE_LIMIT),
+        item=f"q{index}",
+        rows=file_rows(index, sign, files),
         thread_id=step.thread_id,
     )
 

@@ -55,12 +55,19 @@ def question_rows(step: Step, index: int, sign: Sign, answers: Json, view: View 
     free = [at for at, action in enumerate(step.actions) if action.without_form]
     early = _action_rows(step, free, sign, view.actions, lambda page: press(f"a{page}"), press("n"))
     kept = partial.get("before")
-    if kept is not None:
+    if kept is not None and not ask.takes_many:  # the list of files says what there is
         ways.append((texts.say("button-keep", value=shortened(str(kept["shown"]))), press("k")))
     # A group's question without any button is a ForceReply instead.
     if index > 0 and (step.chat_id > 0 or rows or ways or early):
         ways.insert(0, (texts.say("button-back"), press("b")))
     return (*rows, *in_rows(ways), *early)
+
+
+def file_rows(index: int, sign: Sign, files: Sequence[texts.Listed]) -> Rows:
+    """Under the list of files: one button for each to take it away, and Done."""
+    here = [each for each in files if each.is_stored]
+    away = [(f"✕ {shortened(each.name, 20)}", sign(f"q{index}", f"x{each.number}")) for each in here]
+    return (*in_rows(away), ((texts.say("button-chosen", count=len(here)), sign(f"q{index}", "d")),))
 
 
 def closing_rows(step: Step, sign: Sign, page: int = 0) -> Rows:

@@ -268,6 +268,28 @@ KINDS = MappingProxyType(
                         "1000000",
                     ),
                     Key(
+                        "types",
+                        "`document`, `photo`, `video`, `audio`, `voice`, with commas",
+                        "how a file may come from Telegram, which makes pictures of photos and renames them",
+                        "`document`",
+                        "document,photo",
+                    ),
+                    Key(
+                        "min_files",
+                        WHOLE,
+                        "how many files at least, where `max_files` takes several",
+                        "`1`",
+                        "2",
+                    ),
+                    Key(
+                        "max_files",
+                        WHOLE,
+                        "how many files at most, up to 50; above 1 the question ends with Done, and the"
+                        " process gets lists",
+                        "`1`",
+                        "5",
+                    ),
+                    Key(
                         "public",
                         FLAG,
                         "the process gets the file's public address, not its key; needs `R2_PUBLIC_URL`",

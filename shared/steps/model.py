@@ -62,6 +62,10 @@ class Shown(_Said):
     currency: str | None = None
 
 
+FileKind = Literal["document", "photo", "video", "audio", "voice"]
+"""What a file is in Telegram."""
+
+
 class Ask(_Said):
     """One thing that a step asks for: a field, or a file (``type`` is then "file")."""
 
@@ -82,7 +86,15 @@ class Ask(_Said):
     """An ISO 4217 code."""
     accept: tuple[str, ...] = ()
     max_bytes: int | None = None
+    types: tuple[FileKind, ...] = ("document",)
+    min_files: int = 1
+    max_files: int = 1
     public: bool = False
+
+    @property
+    def takes_many(self) -> bool:
+        """Whether several files may be sent, until Done is tapped."""
+        return self.max_files > 1
 
     @property
     def is_file(self) -> bool:

@@ -88,6 +88,10 @@ class Reading:
         self.complain(name, f"found {value!r}" + nearest(value, words), allowed(words))
         return words[0]
 
+    def parts(self, name: str) -> list[str]:
+        """The values of a key that has several, with commas, in lower case."""
+        return [part.strip().lower() for part in (self.get(name) or "").split(",") if part.strip()]
+
     def number(self, name: str) -> float | None:
         """The value of a key that is a finite number."""
         value = self.get(name)

@@ -57,10 +57,11 @@ class AiohttpRequest(BaseRequest):
     ) -> tuple[int, bytes]:
         """See BaseRequest. No error of it has the address in its text, which has the bot's token."""
         has_files = bool(request_data and request_data.multipart_data)
+        silence_s = _seconds(read_timeout, ANSWER_S)
         timeout = aiohttp.ClientTimeout(
-            total=FILE_CALL_S if has_files else CALL_S,
+            total=max(FILE_CALL_S if has_files else CALL_S, silence_s),
             sock_connect=_seconds(connect_timeout, CONNECT_S),
-            sock_read=_seconds(read_timeout, ANSWER_S),
+            sock_read=silence_s,
         )
         if self._session is None:
             self._session = new_session()
@@ -79,8 +80,8 @@ class AiohttpRequest(BaseRequest):
         return status, body
 
 
-def _seconds(given: Any, otherwise: float) -> float | None:
-    return otherwise if given is BaseRequest.DEFAULT_NONE else given
+def _seconds(given: Any, otherwise: float) -> float:
+    return otherwise if given is BaseRequest.DEFAULT_NONE or given is None else float(given)
 
 
 def _body(data: RequestData | None, has_files: bool) -> aiohttp.FormData | dict[str, str] | None:

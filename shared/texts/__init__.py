@@ -3,6 +3,7 @@
 from shared.texts import formats
 from shared.texts.formats import size
 from shared.texts.sentences import (
+    Listed,
     answer_until,
     answered_by,
     cancel_sure,
@@ -10,6 +11,8 @@ from shared.texts.sentences import (
     confirm_import,
     day_out_of_range,
     ended,
+    file_list,
+    file_progress,
     file_refused,
     file_stored,
     group_heading,
@@ -21,7 +24,7 @@ from shared.texts.sentences import (
     question,
     reminder,
     send_a_file,
-    send_as_document,
+    send_another_way,
     stands_at,
     taken,
     task_line,
@@ -46,6 +49,7 @@ from shared.texts.voice import (
 __all__ = [
     "DEFAULT",
     "LANGUAGES",
+    "Listed",
     "Voice",
     "answer_until",
     "answered_by",
@@ -55,6 +59,8 @@ __all__ = [
     "day_out_of_range",
     "default_voice",
     "ended",
+    "file_list",
+    "file_progress",
     "file_refused",
     "file_stored",
     "fitting",
@@ -69,7 +75,7 @@ __all__ = [
     "reminder",
     "say",
     "send_a_file",
-    "send_as_document",
+    "send_another_way",
     "size",
     "speak_by_default",
     "speaking",

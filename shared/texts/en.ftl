@@ -77,6 +77,34 @@ nothing-open = Nothing is waiting for your answer right now. /tasks shows what i
 saved-engine-away = Your answer is saved. The process engine does not answer just now; it will get it as soon as it does.
 send-as-document = Please send it as a file: tap the paper clip, choose File, and pick { $what }.
 send-a-file = I am waiting for a file here: tap the paper clip, choose File, and pick { $what }.
+send-up-to = You can send up to { $most } files, one by one or together; then tap Done.
+send-several = Please send { $least } to { $most } files, one by one or together; then tap Done.
+send-media = I am waiting for { $kinds } here.
+send-media-of = I am waiting for { $kinds } here: { $accept }.
+kind-document = a file
+kind-photo = a photo
+kind-video = a video
+kind-audio = a piece of music
+kind-voice = a voice message
+files-so-far = Your files so far:
+files-none = No file yet.
+files-more = { $count ->
+    [one] You can send one more, or tap Done.
+   *[other] You can send { $count } more, or tap Done.
+  }
+files-full = That is as many as can be taken; tap Done.
+files-on-their-way = Some files are still on their way; please tap Done in a moment.
+files-too-few = { $count ->
+    [one] Please send a file first.
+   *[other] Please send at least { $count } files first.
+  }
+file-one-only = I need one file here; please send just that one.
+file-too-many = { $count ->
+    [one] One file is enough here.
+   *[other] At most { $count } files can be taken here, so I left that one out.
+  }
+file-twice = That file is here already, so I left the second copy out.
+per-cent = { $number } %
 a-file = your file
 a-file-of = a { $kinds } file
 storage-away = The file store does not answer just now. Your file is not lost; I keep trying.

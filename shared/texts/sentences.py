@@ -1,7 +1,8 @@
 """Sentences that are put together: several of the catalogue's in one, or with markup around a value."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from typing import NamedTuple, Protocol
 
 from shared.markup import escape_value as esc
 from shared.texts import formats
@@ -136,25 +137,111 @@ def question(label: str, number: int, total: int, help_text: str | None, unit: s
     return "<br/>".join(lines)
 
 
-def send_a_file(accept: tuple[str, ...]) -> str:
-    """A file is asked for, and how to send it."""
-    return say("send-a-file", what=_a_file(accept))
+class Asked(Protocol):
+    """What is known of a file that is asked for; see shared.steps.model.Ask."""
+
+    @property
+    def accept(self) -> tuple[str, ...]:
+        """Extensions."""
+
+    @property
+    def types(self) -> Sequence[str]:
+        """What it may be in Telegram."""
+
+    @property
+    def min_files(self) -> int:
+        """How many at least."""
+
+    @property
+    def max_files(self) -> int:
+        """How many at most."""
 
 
-def send_as_document(accept: tuple[str, ...]) -> str:
-    """A picture came where a file was asked for."""
-    return say("send-as-document", what=_a_file(accept))
+class Listed(NamedTuple):
+    """A file as the list of them shows it; ``done_bytes`` of ``size_bytes`` are in the bucket, if known."""
+
+    number: int
+    name: str
+    size_bytes: int | None
+    done_bytes: int | None
+    is_stored: bool
+
+
+def send_a_file(ask: Asked) -> str:
+    """A file is asked for, or several are, and how to send it."""
+    how = say("send-a-file", what=_a_file(ask.accept)) if {*ask.types} == {"document"} else _media(ask)
+    if ask.max_files == 1:
+        return how
+    if ask.min_files == 1:
+        return f"{how} {say('send-up-to', most=ask.max_files)}"
+    return f"{how} {say('send-several', least=ask.min_files, most=ask.max_files)}"
+
+
+def send_another_way(ask: Asked) -> str:
+    """Something came that is a file, and not of the sort that is asked for."""
+    only_files = {*ask.types} == {"document"}
+    return say("send-as-document", what=_a_file(ask.accept)) if only_files else _media(ask)
+
+
+def _media(ask: Asked) -> str:
+    kinds = _or([_kind(kind) for kind in ask.types])
+    return (
+        say("send-media-of", kinds=kinds, accept=_or(ask.accept))
+        if ask.accept
+        else say("send-media", kinds=kinds)
+    )
+
+
+def _kind(kind: str) -> str:
+    match kind:
+        case "photo":
+            return say("kind-photo")
+        case "video":
+            return say("kind-video")
+        case "audio":
+            return say("kind-audio")
+        case "voice":
+            return say("kind-voice")
+        case _:
+            return say("kind-document")
+
+
+def file_list(files: Sequence[Listed], most: int) -> str:
+    """The files that have come so far, and how many more may."""
+    lines = [_file_line(number, each) for number, each in enumerate(files, 1)]
+    left = most - len(files)
+    last = say("files-more", count=left) if left > 0 else say("files-full")
+    return "<br/>".join([say("files-so-far") if files else say("files-none"), *lines, f"<i>{last}</i>"])
+
+
+def _file_line(number: int, file: Listed) -> str:
+    size = "" if file.size_bytes is None else f" ({formats.size(file.size_bytes)})"
+    if file.is_stored:
+        return f"{number}. {esc(file.name)}{size}"
+    return f"{number}. ⏳ {esc(file.name)}{size}{_share(file.done_bytes, file.size_bytes)}"
+
+
+def _share(done_bytes: int | None, size_bytes: int | None) -> str:
+    if not done_bytes or not size_bytes:
+        return ""
+    return ", " + say("per-cent", number=min(99, 100 * done_bytes // size_bytes))
+
+
+def file_progress(name: str, done_bytes: int, size_bytes: int | None) -> str:
+    """How far a file is on its way."""
+    size = "" if size_bytes is None else f" ({formats.size(size_bytes)})"
+    return f"⏳ {esc(name)}{size}{_share(done_bytes, size_bytes)}"
 
 
 def _a_file(accept: tuple[str, ...]) -> str:
-    return say("a-file-of", kinds=_kinds(accept)) if accept else say("a-file")
+    return say("a-file-of", kinds=_or(accept)) if accept else say("a-file")
 
 
-def _kinds(accept: tuple[str, ...]) -> str:
-    kinds, *others = accept
+def _or(words: Sequence[str]) -> str:
+    said, *others = words
     for other in others:
-        kinds = say("or-between", left=kinds, right=other)
-    return kinds
+        said = say("or-between", left=said, right=other)
+    return said
 
 
 def claimed_by(name: str | None) -> str:
@@ -176,27 +263,34 @@ def taken(name: str | None, at: datetime | None) -> str:
     return say("already-answered-by", name=name, at=formats.clock(at)) if name else say("already-answered")
 
 
-def file_refused(reason: str, accept: tuple[str, ...], max_bytes: int) -> str:
+def file_refused(reason: str, accept: tuple[str, ...], max_bytes: int = 0, most: int = 1) -> str:
     """Why a file was not taken, in one polite sentence."""
-    match reason:
-        case "wrong_extension":
-            return say("file-wrong-extension", kinds=_kinds(accept))
-        case "wrong_content" if accept:
-            return say("file-wrong-content", kinds=_kinds(accept))
-        case "wrong_content":
-            return say("file-wrong-content-name")
-        case "empty":
-            return say("file-empty")
-        case "too_large":
-            return say("file-too-large", size=formats.size(max_bytes))
-        case "too_large_for_telegram":
-            return say("file-too-large-for-telegram", size=formats.size(max_bytes))
-        case "one_is_on_its_way":
-            return say("one-is-on-its-way")
-        case "enough_for_today":
-            return say("file-enough-for-today")
-        case _:
-            return say("file-refused")
+    say_why = _WHY_NOT.get(reason)
+    return say("file-refused") if say_why is None else say_why(_Refused(accept, max_bytes, most))
+
+
+class _Refused(NamedTuple):
+    accept: tuple[str, ...]
+    max_bytes: int
+    most: int
+
+
+def _wrong_content(it: _Refused) -> str:
+    return say("file-wrong-content", kinds=_or(it.accept)) if it.accept else say("file-wrong-content-name")
+
+
+_WHY_NOT: dict[str, Callable[[_Refused], str]] = {
+    "wrong_extension": lambda it: say("file-wrong-extension", kinds=_or(it.accept)),
+    "wrong_content": _wrong_content,
+    "empty": lambda _: say("file-empty"),
+    "too_large": lambda it: say("file-too-large", size=formats.size(it.max_bytes)),
+    "too_large_for_telegram": lambda it: say("file-too-large-for-telegram", size=formats.size(it.max_bytes)),
+    "one_only": lambda _: say("file-one-only"),
+    "too_many": lambda it: say("file-too-many", count=it.most),
+    "twice": lambda _: say("file-twice"),
+    "one_is_on_its_way": lambda _: say("one-is-on-its-way"),
+    "enough_for_today": lambda _: say("file-enough-for-today"),
+}
 
 
 def file_stored(name: str, size_bytes: int) -> str:

@@ -63,7 +63,7 @@ async def retire(db: Database, prompt_id: int, note: Rich | None = NOTE) -> Prom
 async def show(db: Database, text: str, key: str = "progress:1") -> Prompt:
     """Show a text in the message of that key; its row afterwards."""
     async with db.begin() as tx:
-        await outbox.show(tx, key, ANN, Rich(text))
+        await outbox.show(tx, key, ANN, Draft("notice", Rich(text)))
     return (await all_of(db, Prompt, Prompt.dedupe_key == key))[0]
 
 

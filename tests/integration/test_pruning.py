@@ -40,6 +40,7 @@ async def an_upload(db: Database, reply_id: int) -> None:
                 user_id=1,
                 user_name="Ann",
                 file_id="f",
+                object_key=f"tasks/1/{reply_id}/x.json",
                 name="x.json",
             )
         )
@@ -58,7 +59,9 @@ async def test_a_step_that_is_over_goes_with_what_hangs_on_it(db: Database, stat
     assert (await prune(db, AGES))["pending_replies"] == 1
     assert [row.id for row in await all_of(db, PendingReply)] == [young]
     assert [row.id for row in await all_of(db, Prompt)] == [kept]
-    assert await all_of(db, Upload) == []
+    (file,) = await all_of(db, Upload)
+    assert file.pending_reply_id is None, "its row is the ledger's, and stays as long as its object"
+    assert file.state == ("stored" if state == "completed" else "removing")
     assert await all_of(db, Deadline) == []
 
 

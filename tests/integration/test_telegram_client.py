@@ -1,6 +1,8 @@
 """What Telegram's errors mean to us, and files as streams."""
 
+import os
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from telegram.error import (
@@ -15,13 +17,16 @@ from telegram.error import (
     TimedOut,
 )
 
-from shared.errors import StepgramError
+from shared.errors import ConfigurationError, StepgramError
 from shared.telegram.client import (
     FileGone,
+    FileTooBig,
+    Located,
     TelegramFiles,
     TelegramRefused,
     TelegramUnavailable,
     Unreachable,
+    discard_local,
     translate,
 )
 from tests.fakes.services import Fakes
@@ -57,17 +62,17 @@ def test_the_pause_that_telegram_asks_for_is_kept() -> None:
 
 async def file_of(telegram: Telegram, data: bytes) -> str:
     """The file_id of a document that somebody sent."""
-    import base64
-
     ann = await telegram.ann()
-    document = {"name": "a.bin", "content_base64": base64.b64encode(data).decode()}
+    path = telegram.running.sandbox.files.new_path()
+    path.write_bytes(data)
+    document = {"name": "a.bin", "path": str(path)}
     message = await telegram.send(ann, document=document)
     return str(message["document"]["file_id"])
 
 
 async def read(files: TelegramFiles, file_id: str) -> bytes:
     """All bytes of a file."""
-    async with files.open(file_id) as chunks:
+    async with files.read(await files.locate(file_id)) as chunks:
         return b"".join([chunk async for chunk in chunks])
 
 
@@ -107,10 +112,67 @@ async def test_what_the_file_server_answers_is_one_of_our_errors(
     assert fakes.files is not None
     file_id = await file_of(telegram, b"x")
     async with serving(respond) as url:
-        monkeypatch.setattr(fakes.files, "_path", lambda _: _at(url))
+        monkeypatch.setattr(fakes.files, "locate", lambda _: _at(url))
         with pytest.raises(ours):
             await read(fakes.files, file_id)
 
 
-async def _at(url: str) -> str:
-    return f"{url}/file/documents/a.bin"
+async def _at(url: str) -> Located:
+    return Located(f"{url}/file/documents/a.bin", is_local=False)
+
+
+# a Bot API server of one's own
+
+
+def size_on_disk(path: str) -> int | None:
+    """The size of a file, or None where there is none."""
+    return os.path.getsize(path) if os.path.exists(path) else None
+
+
+def local_files(fakes: Fakes) -> TelegramFiles:
+    """As a process with TELEGRAM_LOCAL_FILES has them."""
+    assert fakes.bot is not None
+    return TelegramFiles(fakes.settings.model_copy(update={"telegram_local_files": True}), fakes.bot)
+
+
+async def test_a_local_server_gives_files_beyond_20_mb_by_their_path(
+    fakes: Fakes, telegram: Telegram, tmp_path: Path
+) -> None:
+    telegram.running.sandbox.local_dir = tmp_path / "local"
+    data = bytes(21 * 1024 * 1024)
+    file_id = await file_of(telegram, data)
+    files = local_files(fakes)
+    located = await files.locate(file_id)
+    assert (located.is_local, size_on_disk(located.address)) == (True, len(data))
+    assert await read(files, file_id) == data
+    await discard_local(located.address)
+    assert size_on_disk(located.address) is None
+    await discard_local(located.address)
+
+
+async def test_a_cloud_server_refuses_what_is_larger_than_20_mb(fakes: Fakes, telegram: Telegram) -> None:
+    assert fakes.files is not None
+    with pytest.raises(FileTooBig):
+        await read(fakes.files, await file_of(telegram, bytes(21 * 1024 * 1024)))
+
+
+async def test_a_local_path_that_is_not_shared_waits_and_says_what_to_do(
+    fakes: Fakes, telegram: Telegram, tmp_path: Path
+) -> None:
+    telegram.running.sandbox.local_dir = tmp_path / "local"
+    file_id = await file_of(telegram, b"x")
+    files = local_files(fakes)
+    located = await files.locate(file_id)
+    os.unlink(located.address)
+    with pytest.raises(ConfigurationError, match="share its volume under the same path"):
+        async with files.read(located):
+            pass
+
+
+async def test_a_local_server_that_the_settings_do_not_know_of_is_told(
+    fakes: Fakes, telegram: Telegram, tmp_path: Path
+) -> None:
+    telegram.running.sandbox.local_dir = tmp_path / "local"
+    assert fakes.files is not None
+    with pytest.raises(ConfigurationError, match="TELEGRAM_LOCAL_FILES"):
+        await read(fakes.files, await file_of(telegram, b"x"))

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from shared.errors import WorldError
 from shared.models import Upload
 from shared.queues import LostClaim, claim
 from shared.storage import StorageRefused, StorageUnavailable
+from shared.telegram.client import TelegramFiles
 from shared.uploads import UPLOADS
 from tests.fakes.conversation import Conversation, variables
 from tests.fakes.rows import all_of, change, get, lapse
@@ -375,3 +377,143 @@ async def test_what_a_try_that_died_has_begun_is_removed_before_the_next_one(tal
     (upload,) = await all_of(talk.db, Upload)
     assert upload.state == "stored"
     assert talk.fakes.bucket.cleared == [upload.object_key]
+
+
+# a Bot API server of one's own
+
+
+async def test_what_a_local_server_put_on_the_disk_is_cleared_away_once_it_is_in_the_bucket(
+    talk: Conversation, tmp_path: Path
+) -> None:
+    local_server(talk, tmp_path)
+    ann = await talk.telegram.ann()
+    reply_id = await asked(talk, ann)
+    await send_file(talk, ann)
+    await talk.turn()
+    assert (await talk.reply(reply_id)).state == "answered"
+    assert on_disk(tmp_path) == []
+
+
+async def test_what_a_process_that_died_left_on_the_disk_is_cleared_away_by_the_next(
+    talk: Conversation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local_server(talk, tmp_path)
+    ann = await talk.telegram.ann()
+    await asked(talk, ann)
+    await send_file(talk, ann)
+    await talk.telegram.receive(talk.db)
+    await talk.handle()
+
+    async def crash(*_: Any) -> None:
+        raise SystemError("the process died here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bot.uploader.discard_local", crash)
+        with pytest.raises(SystemError):
+            await Uploader(talk.fakes.services).handle(await take(talk))
+    assert len(on_disk(tmp_path)) == 1
+    await Uploader(talk.fakes.services).handle(await take(talk))
+    assert on_disk(tmp_path) == []
+    assert len(await talk.telegram.calls("getFile")) == 1, "what is in the bucket is not fetched again"
+
+
+async def test_a_full_disk_of_the_local_server_is_waited_for(talk: Conversation, tmp_path: Path) -> None:
+    local_server(talk, tmp_path)
+    ann = await talk.telegram.ann()
+    reply_id = await asked(talk, ann)
+    await send_file(talk, ann)
+    await talk.telegram.receive(talk.db)
+    await talk.handle()
+    await talk.telegram.fault("500", "getFile")
+    with pytest.raises(WorldError):
+        await Uploader(talk.fakes.services).handle(await take(talk))
+    await Uploader(talk.fakes.services).handle(await take(talk))
+    assert (await talk.reply(reply_id)).state == "answered"
+
+
+def on_disk(tmp_path: Path) -> list[Path]:
+    """What lies where the local server puts files."""
+    return [path for path in (tmp_path / "local").rglob("*") if path.is_file()]
+
+
+def local_server(talk: Conversation, tmp_path: Path) -> None:
+    """Let Telegram's part be played by a Bot API server with --local."""
+    talk.telegram.running.sandbox.local_dir = tmp_path / "local"
+    talk.fakes.settings.__dict__["telegram_local_files"] = True
+    talk.fakes.files = TelegramFiles(talk.fakes.settings, talk.fakes.services.bot)
+
+
+# what comes and what was said of it
+
+
+async def test_a_file_of_which_telegram_gives_an_expired_path_is_asked_for_once_more(
+    talk: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await asked(talk, ann)
+    await send_file(talk, ann)
+    await talk.telegram.receive(talk.db)
+    await talk.handle()
+    files = talk.fakes.services.files
+    locate = files.locate
+
+    async def late(file_id: str) -> Any:
+        located = await locate(file_id)
+        if len(await talk.telegram.calls("getFile")) == 1:
+            await talk.telegram.control("POST", "/clock", advance_s=3601)
+        return located
+
+    monkeypatch.setattr(files, "locate", late)
+    await Uploader(talk.fakes.services).handle(await take(talk))
+    assert (await talk.reply(reply_id)).state == "answered"
+
+
+async def test_a_size_that_was_a_lie_is_found_out_on_the_way(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await asked(talk, ann)
+    await send_file(talk, ann, data=EXPORT + b" " * 1000)
+    (update,) = [each for each in await talk.telegram.updates_that_wait() if "document" in each["message"]]
+    update["message"]["document"]["file_size"] = 10
+    await talk.turn()
+    assert texts.file_refused("too_large", (".json",), 1000) in await talk.telegram.texts(ann)
+    assert talk.fakes.bucket.objects == {}
+    assert (await talk.reply(reply_id)).state == "posted"
+
+
+async def test_a_caption_of_any_length_changes_nothing(talk: Conversation) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await asked(talk, ann)
+    await send_file(talk, ann, caption="a")
+    (update,) = [each for each in await talk.telegram.updates_that_wait() if "document" in each["message"]]
+    update["message"]["caption"] = "<b>&</b>" * 1250
+    await talk.turn()
+    assert (await talk.reply(reply_id)).state == "answered"
+
+
+async def test_a_long_transfer_says_how_far_it_is_in_one_message_that_goes_at_its_end(
+    talk: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.uploader.PROGRESS_EVERY_S", 0.0)
+    ann = await talk.telegram.ann()
+    await talk.ask(ann, ASKED, topic="await_upload")
+    await send_file(talk, ann, "a.txt", b"x" * 300_000)
+    await talk.telegram.receive(talk.db)
+    await talk.handle()
+    seen: list[list[str]] = []
+    put = talk.fakes.bucket.put
+
+    async def watched(key: str, chunks: Any, **more: Any) -> Any:
+        async def each() -> Any:
+            async for chunk in chunks:
+                yield chunk
+                await talk.send()
+                seen.append([text for text in await talk.telegram.texts(ann) if text.startswith("⏳")])
+
+        return await put(key, each(), **more)
+
+    monkeypatch.setattr(talk.fakes.bucket, "put", watched)
+    await Uploader(talk.fakes.services).handle(await take(talk))
+    await talk.send()
+    assert max(len(each) for each in seen) == 1
+    assert len({text for each in seen for text in each}) > 1, "it is edited"
+    assert [text for text in await talk.telegram.texts(ann) if text.startswith("⏳")] == []

@@ -1,5 +1,6 @@
 """What people do in the scenes in which processes are killed."""
 
+import base64
 import hashlib
 
 from devstack.people import captions
@@ -155,6 +156,33 @@ async def upload_in_parts(stage: Stage) -> None:
     await stage.start()
     await send_data(stage, IN_PARTS)
     await _stored(stage, IN_PARTS)
+
+
+async def upload_several(stage: Stage) -> None:
+    """An album of two files, one of which is taken away again before Done."""
+    await stage.start()
+    await stage.is_asked("The data")
+    parts = [{"name": f"{each}.json", "content_base64": _encoded(f'["{each}"]')} for each in ("a", "b")]
+    await stage.world.town.call(
+        "POST",
+        f"/chats/{stage.person.chat_id}/messages",
+        {"from": stage.person.user_id, "album": [{"document": each} for each in parts]},
+    )
+    await stage.sees("Your files so far", buttons=["✕ a.json", "✕ b.json", "Done (2)"])
+    await stage.person.tap("✕ a.json")
+    await stage.sees("Your files so far", buttons=["✕ b.json", "Done (1)"], old=True)
+    await stage.person.tap("Done (1)")
+    assert await stage.until_ended() == "COMPLETED"
+    variables = await stage.world.variables(stage.instance)
+    (key,), (meta,) = variables["s3_data"], variables["s3_data_meta"]
+    digest = hashlib.sha256(b'["b"]').hexdigest()
+    assert (meta["name"], meta["key"], meta["sha256"]) == ("b.json", key, digest)
+    stage.files[key] = digest
+    stage.given |= {"s3_data": [key], "s3_data_meta": [meta]}
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 async def upload_while_telegram_fails(stage: Stage) -> None:

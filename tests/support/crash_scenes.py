@@ -84,6 +84,9 @@ FORM = {
 NOTE_FORM = {"form_note.type": "string", "form_note.label": "Your note", "form_note.required": "true"}
 DECISION = {"action_yes": "Yes", "action_no": "No"}
 WAITS_FOR_A_FILE = asks("ask", "await_upload", {"s3_data.accept": ".json"}, s3_data="The data")
+WAITS_FOR_FILES = asks(
+    "ask", "await_upload", {"s3_data.accept": ".json", "s3_data.max_files": "3"}, s3_data="The data"
+)
 CANCELLABLE = {"title": "Trip", "cancellable": "true"}
 SHOWS_FILES = {"photo_pic": PICTURE, "file_note": NOTE, **DECISION}
 EXPIRES = {"expires_after": "PT1H", "on_expire": "LATE"}
@@ -126,6 +129,7 @@ SCENES = {
     ),
     "upload": Scene(plays.upload, [WAITS_FOR_A_FILE]),
     "upload_in_parts": Scene(plays.upload_in_parts, [WAITS_FOR_A_FILE]),
+    "upload_several": Scene(plays.upload_several, [WAITS_FOR_FILES]),
     "upload_while_telegram_fails": Scene(plays.upload_while_telegram_fails, [WAITS_FOR_A_FILE]),
     "abandoned": Scene(chores.abandoned, [WAITS_FOR_A_FILE], TERMINATED, ("withdrawn",)),
     "withdrawn": Scene(chores.withdrawn, [decision()], TERMINATED, ("withdrawn",), arms_itself=True),
@@ -247,7 +251,7 @@ _DEATHS: dict[str, Sequence[str | tuple[str, ...]]] = {
         "commit Uploader._refuse",
         "s3 PutObject",
         ("s3 PutObject", "s3 ListMultipartUploads"),
-        "commit Uploader._fetch",
+        "commit Uploader._arrived",
         "commit Uploader._keep",
     ],
     "upload_in_parts": [
@@ -257,6 +261,12 @@ _DEATHS: dict[str, Sequence[str | tuple[str, ...]]] = {
         ("s3 UploadPart", "s3 AbortMultipartUpload"),
         ("s3 UploadPart", "s3 UploadPart"),
         "s3 CompleteMultipartUpload",
+    ],
+    "upload_several": [
+        ("commit Uploader._arrived",) * 2,
+        ("commit Uploader._keep",) * 2,
+        "commit Uploader._remove",
+        ("s3 PutObject", "s3 PutObject"),
     ],
     "upload_while_telegram_fails": ["commit Uploader._say_once", "commit Loop._failed"],
     "abandoned": [
@@ -333,7 +343,8 @@ NO_DEATH = {
     "Webhook.receive": "as Poller._poll; Telegram delivers again what it has no answer for",
     "Tools.progress": "of automated topics, which run again",
     "Uploader.handle": "reads only",
-    "Uploader._remove": "as Uploader._abandon: the row says what is to be deleted until it is",
+    "Uploader._transfer": "notes the path that getFile has given, and gives again",
+    "Uploader._tell_progress": "tells how far a file is, and does so again",
     "Withdrawal._feed": "reads only",
     "Withdrawal._page": "reads only",
     "Completer._start#1": "reads only",

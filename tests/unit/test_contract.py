@@ -30,6 +30,9 @@ VALID_KEYS = {
     "help": "Like this",
     "accept": ".json,.zip",
     "max_bytes": "1000",
+    "types": "document,photo",
+    "min_files": "2",
+    "max_files": "3",
     "public": "true",
     "type": "string",
     "default": "abc",
@@ -158,6 +161,7 @@ def test_every_key_of_the_contract_is_taken_as_property_and_as_input(kind: str, 
     named = f"{item}.{key}"
     base: dict[str, Any] = {**TEXT, item: None if kind == "field" else 5 if kind == "line" else "abc"}
     base |= {f"{item}.type": "decimal"} if (kind, key) == ("field", "currency") else {}
+    base |= {f"{item}.max_files": "3"} if key == "min_files" else {}
     if key == "order":
         base = {**TEXT, "action_before": "abc", item: "abc"}
     value = "false" if (kind, key) == ("s3", "required") else VALID_KEYS[key]
@@ -420,6 +424,25 @@ def test_a_file_is_required_unless_said_otherwise() -> None:
 
 def test_accepted_extensions_are_lower_case_and_trimmed() -> None:
     assert read(FILE, {"s3_export.accept": " .JSON , .zip,"}).asks[0].accept == (".json", ".zip")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "found"),
+    [
+        ("max_files", "0", "1 to 50"),
+        ("max_files", "51", "1 to 50"),
+        ("min_files", "2", "1 to max_files, 1,"),
+        ("types", "document,phot", "did you mean 'photo'"),
+    ],
+)
+def test_numbers_and_sorts_of_files_that_cannot_be_are_told(key: str, value: str, found: str) -> None:
+    assert found in problem(FILE, {f"s3_export.{key}": value})
+
+
+def test_a_photo_that_would_always_be_refused_is_told() -> None:
+    keys = {"s3_export.types": "photo", "s3_export.accept": ".png"}
+    assert ".jpeg, .jpg" in problem(FILE, keys)
+    assert read(FILE, keys | {"s3_export.accept": ".png,.jpg"}).asks[0].types == ("photo",)
 
 
 @pytest.mark.parametrize("accept", ["json", "*.json", "application/json", ".tar.gz", "."])

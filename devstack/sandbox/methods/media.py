@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import replace
+from pathlib import Path
 
 from devstack.sandbox import render
-from devstack.sandbox.errors import bad_request
-from devstack.sandbox.files import check_upload
-from devstack.sandbox.limits import ALBUM_MAX, DOWNLOAD_BYTES
+from devstack.sandbox.errors import ApiError, bad_request
+from devstack.sandbox.files import check_upload, link_or_copy
+from devstack.sandbox.limits import ALBUM_MAX, DOWNLOAD_BYTES, LOCAL_DOWNLOAD_BYTES
 from devstack.sandbox.methods.common import Call, charge, post, target_of
 from devstack.sandbox.methods.texts import caption_content
 from devstack.sandbox.model import Markup, StoredFile
@@ -50,14 +52,36 @@ async def send_media_group(call: Call) -> JsonValue:
 
 
 async def get_file(call: Call) -> JsonValue:
-    """A path to download the file by, for an hour; files above 20 MB cannot be had."""
+    """A path to download the file by, for an hour; files above 20 MB cannot be had.
+
+    A local server gives the path of a copy on its disk, up to 2 GB, and never deletes it
+    (https://core.telegram.org/bots/api#using-a-local-bot-api-server).
+    """
     file_id = call.params.text("file_id")
     if not file_id:
         raise bad_request("file_id not specified")
     file = known_file(call, file_id)
-    if file.size_bytes > DOWNLOAD_BYTES:
+    local_dir = call.sandbox.local_dir
+    if file.size_bytes > (DOWNLOAD_BYTES if local_dir is None else LOCAL_DOWNLOAD_BYTES):
         raise bad_request("file is too big")
+    if local_dir is not None:
+        return {**render.file_ids(file), "file_path": await _on_disk(file, local_dir / call.bot.token)}
     return {**render.file_ids(file), "file_path": call.sandbox.files.path_of(file, call.bot.id)}
+
+
+async def _on_disk(file: StoredFile, folder: Path) -> str:
+    path = folder / f"{file.kind}s" / f"file_{file.number}{Path(file.name).suffix}"
+
+    def put() -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            link_or_copy(file.path, path)
+
+    try:
+        await asyncio.to_thread(put)
+    except OSError as error:
+        raise ApiError(500, f"Internal Server Error: {error.strerror}") from error
+    return str(path)
 
 
 async def input_media(call: Call, item: JsonValue, prefix: str = "") -> Media:

@@ -1,0 +1,73 @@
+"""The files of one question as its answer; of several, each can be taken away until Done is tapped."""
+
+import json
+from collections.abc import Sequence
+
+from bot.dialogs import Dialog
+from shared import texts, uploads
+from shared.engine.values import to_engine
+from shared.models import Json, Upload
+from shared.service import Services
+from shared.steps.fields import InvalidAnswer, skipped
+from shared.steps.model import Ask
+
+
+async def answer_of(services: Services, ask: Ask, files: Sequence[Upload]) -> Json:
+    """What is kept as the answer to a question: one file, or a list of them where it takes several."""
+    values = [_value(services, ask, each) for each in files]
+    metas = [_meta(services, ask, each) for each in files]
+    numbers = [each.id for each in files]
+    if not ask.takes_many:
+        shown, meta = files[0].name, to_engine(metas[0])
+        return {"value": values[0], "type": "String", "shown": shown, "meta": meta, "files": numbers}
+    return {
+        "value": json.dumps(values),
+        "type": "Json",
+        "shown": ", ".join(each.name for each in files),
+        "meta": to_engine(metas),
+        "files": numbers,
+    }
+
+
+def _value(services: Services, ask: Ask, upload: Upload) -> str:
+    """What the process gets for one file."""
+    key = str(upload.object_key)
+    return services.storage.public_url(key) if ask.public else key
+
+
+def _meta(services: Services, ask: Ask, upload: Upload) -> Json:
+    """What the process gets to know of one file."""
+    return {
+        "name": upload.name,
+        "size": upload.size_bytes,
+        "type": upload.mime_type,
+        "sha256": upload.sha256,
+        "bucket": services.storage.bucket,
+        "key": upload.object_key,
+    }
+
+
+async def done(dialog: Dialog, ask: Ask) -> Json:
+    """The answer that Done gives.
+
+    Raises:
+        InvalidAnswer: some files are on their way still, or there are too few.
+    """
+    files = await uploads.of_variable(dialog.tx, dialog.reply.id, ask.name)
+    if any(each.state != "stored" for each in files):
+        raise InvalidAnswer(texts.say("files-on-their-way"))
+    if not files and not ask.required:
+        return skipped(ask)
+    if len(files) < ask.min_files:
+        raise InvalidAnswer(texts.say("files-too-few", count=ask.min_files))
+    return await answer_of(dialog.services, ask, files)
+
+
+async def take_away(dialog: Dialog, ask: Ask, number: int) -> bool:
+    """Remove one of the files; False if it is none of them (any more)."""
+    files = await uploads.of_variable(dialog.tx, dialog.reply.id, ask.name, ("stored",))
+    if number not in {each.id for each in files}:
+        return False
+    await uploads.remove_one(dialog.tx, number)
+    await dialog.list_files(ask)
+    return True
