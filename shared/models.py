@@ -267,6 +267,21 @@ class Upload(Queued):
     delete_at: Mapped[datetime | None]
 
 
+class SentFile(Base):
+    """The file_id of an object that a bot has sent: a copy for somebody else needs no upload."""
+
+    __tablename__ = "sent_files"
+    __table_args__ = (Index("ix_sent_files_used_at", "used_at"),)
+
+    bot_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    object_key: Mapped[str] = mapped_column(primary_key=True)
+    etag: Mapped[str]
+    """Of the content that was sent; an object that was replaced is uploaded anew."""
+    file_id: Mapped[str]
+    used_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class Deadline(Queued):
     """Something that is to happen by itself while a step waits for its person."""
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from shared import endings, uploads
 from shared.db import Database, Tx
-from shared.models import PendingReply, ProcessStart, Prompt, Queued, RateBucket, Update, Upload
+from shared.models import PendingReply, ProcessStart, Prompt, Queued, RateBucket, SentFile, Update, Upload
 from shared.settings import Settings
 
 BATCH = 500
@@ -70,6 +70,8 @@ async def prune(db: Database, ages: Ages) -> dict[str, int]:
         gone["process_starts"] = await _delete(tx, ProcessStart, _over_starts(ages), ProcessStart.due_at)
     async with db.begin() as tx:
         gone["rate_buckets"] = await _buckets(tx)
+    async with db.begin() as tx:
+        gone["sent_files"] = await _sent_files(tx, ages)
     return gone
 
 
@@ -146,6 +148,16 @@ async def _buckets(tx: Tx) -> int:
     gone = await tx.scalars(
         delete(RateBucket).where(RateBucket.key.in_(chosen.scalar_subquery())).returning(RateBucket.key)
     )
+    return len(gone.all())
+
+
+async def _sent_files(tx: Tx, ages: Ages) -> int:
+    """What nobody was sent for long; if it is sent once more, it is uploaded once more."""
+    table = SentFile.__table__.c
+    names = table.bot_id, table.kind, table.object_key
+    idle = SentFile.used_at < _before(ages.closed_s)
+    chosen = select(*names).where(idle).limit(BATCH).with_for_update(skip_locked=True)
+    gone = await tx.scalars(delete(SentFile).where(tuple_(*names).in_(chosen)).returning(SentFile.bot_id))
     return len(gone.all())
 
 

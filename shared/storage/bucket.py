@@ -42,6 +42,14 @@ class StoredObject:
     etag: str
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """How large an object is, and the mark that changes with its content."""
+
+    size_bytes: int
+    etag: str
+
+
 class ObjectReader:
     """A stored object that is being read: iterate over its chunks, or call ``read`` as a parser does."""
 
@@ -167,6 +175,18 @@ class Storage:
         finally:
             await call(f"closing {key}", body.close)  # in a thread: it waits for a read that was given up
 
+    async def look(self, key: str) -> Looked:
+        """What an object is just now, without reading it.
+
+        Raises:
+            ObjectMissing: there is none of this key.
+            StorageUnavailable, StorageRefused: see there.
+        """
+        answer = await call(
+            f"looking for {key}", lambda: self._client.head_object(Bucket=self.bucket, Key=key)
+        )
+        return Looked(answer["ContentLength"], answer["ETag"].strip('"'))
+
     async def size_bytes(self, key: str) -> int | None:
         """The size of an object, or None if there is none.
 
@@ -174,12 +194,9 @@ class Storage:
             StorageUnavailable, StorageRefused: see there.
         """
         try:
-            answer = await call(
-                f"looking for {key}", lambda: self._client.head_object(Bucket=self.bucket, Key=key)
-            )
+            return (await self.look(key)).size_bytes
         except ObjectMissing:
             return None
-        return answer["ContentLength"]
 
     async def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error.

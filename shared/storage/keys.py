@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from shared.files import sanitise_name
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+_OURS = re.compile(r"^\d{8}T\d{6}\.\d{6}Z_(?:[0-9a-f]{32}_)?", re.ASCII)
 _SEGMENT_CHARS = 100
 _RANDOM_BYTES = 16
 # s3proxy on a file system writes a part of KEY as KEY-stub-UUID, in at most 255 bytes after the last slash
@@ -24,6 +25,11 @@ def object_key(user: int | str, task: str, variable: str, timestamp: datetime, n
     folders = "/".join(_segment(str(part)) for part in (user, task, variable))
     unguessable = secrets.token_hex(_RANDOM_BYTES)
     return f"tasks/{folders}/{instant}_{unguessable}_{sanitise_name(name, _NAME_BYTES)}"
+
+
+def name_of(key: str) -> str:
+    """The name of an object as people know it: of a person's file, the one that they gave it."""
+    return _OURS.sub("", key.rpartition("/")[2])
 
 
 def _segment(text: str) -> str:

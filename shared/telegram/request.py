@@ -89,7 +89,8 @@ def _body(data: RequestData | None, has_files: bool) -> aiohttp.FormData | dict[
         return None
     if not has_files:
         return data.json_parameters
-    form = aiohttp.FormData()
+    # Names as they are, in UTF-8, as every client of Telegram sends them: it would show the percent signs.
+    form = aiohttp.FormData(quote_fields=False)
     for name, value in data.json_parameters.items():
         form.add_field(name, value)
     for name, (file_name, content, content_type) in data.multipart_data.items():

@@ -1,15 +1,10 @@
 """Sends the outbox: each waiting message once, within the budget, and every change of a shown one."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from tempfile import SpooledTemporaryFile
-
 import structlog
 from sqlalchemy import func, select
 from telegram import (
     ForceReply,
     InlineKeyboardMarkup,
-    InputFile,
     LinkPreviewOptions,
     Message,
     MessageEntity,
@@ -19,12 +14,13 @@ from telegram import (
 )
 from telegram.error import BadRequest, ChatMigrated, TelegramError
 
-from shared import outbox, texts, transitions
+from shared import outbox, transitions
 from shared.db import Database, Tx
 from shared.errors import AuthorError, StepgramError
 from shared.models import Json, Prompt
 from shared.queues import Later
-from shared.storage import ObjectMissing, Storage
+from shared.storage import Storage
+from shared.telegram.attachments import Attachments, Memo
 from shared.telegram.client import SharedBot, TelegramRefused, TelegramUnavailable, Unreachable, translate
 from shared.telegram.deletions import Deletions, can_go_along
 from shared.telegram.governor import PAID, Governor
@@ -32,7 +28,6 @@ from shared.telegram.governor import PAID, Governor
 log = structlog.get_logger(__name__)
 
 NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
-SPOOL_BYTES = 1_000_000
 
 SPARED = 5
 """Messages at once that a change leaves to the replies of its chat, unless it is one itself."""
@@ -40,8 +35,6 @@ SPARED = 5
 CHANGE_PATIENCE_S = 0.2
 """A change stands in line so long for the bot's budget; a reply among the changes must not wait behind it."""
 
-PHOTO_LIMIT_BYTES = 10_000_000
-UPLOAD_LIMIT_BYTES = 50_000_000
 GONE = ("not found", "can't be edited", "can't be deleted", "not modified", "message_id_invalid")
 """Answers that mean: there is nothing left to change on this message."""
 
@@ -63,7 +56,7 @@ class Sender:
     ) -> None:
         self._db = db
         self._bot = bot
-        self._storage = storage
+        self._attachments = Attachments(db, bot, storage)
         self._governor = governor
         self._deletions = Deletions(db, bot, claim_s)
         self._undeliverable_after_s = undeliverable_after_s
@@ -76,7 +69,7 @@ class Sender:
         """Send one message and record its id; a crash between the two may send it twice."""
         await self._governor.take(prompt.chat_id, lane=prompt.priority if lane is None else lane)
         try:
-            message = await self._send(prompt.chat_id, prompt.content)
+            message, memo = await self._send(prompt.chat_id, prompt.content)
         except ChatMigrated as error:
             async with self._db.begin() as tx:
                 await transitions.move_chat(tx, prompt.chat_id, error.new_chat_id)
@@ -84,63 +77,30 @@ class Sender:
         except TelegramError as error:
             await self._not_sent(prompt, translate(error))
             return
-        except ObjectMissing as error:
-            raise AuthorError(f"the step shows a file that is not in the bucket: {error}") from error
         async with self._db.begin() as tx:
             # Everybody locks a step before its prompts.
             if prompt.pending_reply_id is not None:
                 await transitions.posted(tx, prompt.pending_reply_id, in_chat=prompt.chat_id)
             await outbox.record_sent(tx, prompt, message.message_id)
+            await self._attachments.remember(tx, memo)
 
-    async def _send(self, chat_id: int, content: Json) -> Message:
+    async def _send(self, chat_id: int, content: Json) -> tuple[Message, Memo | None]:
         markup = _markup(content, self._bot)
         text = str(content.get("text", ""))
         entities = MessageEntity.de_list(content.get("entities", []), self._bot)
         reply_to = content.get("reply_to")
         reply = ReplyParameters(reply_to, allow_sending_without_reply=True) if reply_to else None
         thread_id = content.get("thread_id")
-        if key := content.get("photo") or content.get("document"):
-            async with self._shown(key) as (file, size_bytes):
-                if "photo" in content and size_bytes <= PHOTO_LIMIT_BYTES:
-                    return await self._bot.send_photo(
-                        chat_id, file, caption=text, caption_entities=entities, reply_markup=markup,
-                        reply_parameters=reply, message_thread_id=thread_id, rate_limit_args=PAID,
-                    )  # fmt: skip
-                return await self._bot.send_document(
-                    chat_id, file, caption=text, caption_entities=entities, reply_markup=markup,
-                    reply_parameters=reply, message_thread_id=thread_id, rate_limit_args=PAID,
-                )  # fmt: skip
-        return await self._bot.send_message(
+        if "photo" in content or "document" in content:
+            return await self._attachments.send(
+                chat_id, content, caption=text, caption_entities=entities, reply_markup=markup,
+                reply_parameters=reply, message_thread_id=thread_id, rate_limit_args=PAID,
+            )  # fmt: skip
+        message = await self._bot.send_message(
             chat_id, text, entities=entities, reply_markup=markup, reply_parameters=reply,
             message_thread_id=thread_id, link_preview_options=NO_PREVIEW, rate_limit_args=PAID,
         )  # fmt: skip
-
-    @asynccontextmanager
-    async def _shown(self, key: str) -> AsyncIterator[tuple[InputFile | str, int]]:
-        """What a message shows: an address that Telegram fetches by itself, or an object of the bucket."""
-        if key.startswith("https://"):  # the contract has checked it
-            yield key, 0
-            return
-        async with self._file(key) as stored:
-            yield stored
-
-    @asynccontextmanager
-    async def _file(self, key: str) -> AsyncIterator[tuple[InputFile, int]]:
-        """An object of the bucket to upload, and its size in bytes.
-
-        Never a variable's text: the library would open a local path.
-        """
-        async with self._storage.open(key) as stored:
-            if stored.size_bytes > UPLOAD_LIMIT_BYTES:
-                size = texts.size(stored.size_bytes)
-                raise AuthorError(f"the step shows {key}, which has {size}; Telegram takes at most 50 MB")
-            # On disk from the first megabyte on; the library streams a handle that it must not read itself.
-            with SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
-                async for chunk in stored:
-                    spool.write(chunk)
-                spool.seek(0)
-                name = key.rpartition("/")[2]
-                yield InputFile(spool, filename=name, read_file_handle=False), stored.size_bytes
+        return message, None
 
     async def _not_sent(self, prompt: Prompt, error: StepgramError) -> None:
         if isinstance(error, TelegramUnavailable):

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
 
-from shared.storage import ObjectMissing, Storage, StoredObject, TooLarge
+from shared.storage import Looked, ObjectMissing, Storage, StoredObject, TooLarge
 
 
 class FakeReader:
@@ -58,6 +58,13 @@ class FakeStorage:
         self._fail()
         self.objects[key], self.types[key] = data, content_type
         return StoredObject(key, self.bucket, len(data), hashlib.sha256(data).hexdigest(), "etag")
+
+    async def look(self, key: str) -> Looked:
+        self._fail()
+        if key not in self.objects:
+            raise ObjectMissing(f"looking for {key}: there is no such object")
+        data = self.objects[key]
+        return Looked(self.sizes.get(key, len(data)), hashlib.md5(data, usedforsecurity=False).hexdigest())
 
     async def delete(self, key: str) -> None:
         self.objects.pop(key, None)

@@ -3,12 +3,22 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 
 from shared import pruning, texts
 from shared.chores import CHORES
 from shared.db import Database
-from shared.models import Chore, Deadline, PendingReply, ProcessStart, Prompt, RateBucket, Update, Upload
+from shared.models import (
+    Chore,
+    Deadline,
+    PendingReply,
+    ProcessStart,
+    Prompt,
+    RateBucket,
+    SentFile,
+    Update,
+    Upload,
+)
 from shared.pruning import BATCH, Ages, prune
 from shared.queues import claim
 from tests.fakes.conversation import Conversation
@@ -236,3 +246,14 @@ async def test_a_button_of_a_step_that_was_pruned_gets_a_polite_answer_and_goes(
     assert await all_of(fakes.db, PendingReply) == []
     assert await talk.tap(ann, "Yes") == texts.say("outdated")
     assert await talk.buttons(ann) == []
+
+
+async def test_a_file_id_that_nobody_needed_for_long_is_forgotten(db: Database) -> None:
+    async with db.begin() as tx:
+        for key, age in (("old", 40), ("young", 1)):
+            tx.add(
+                SentFile(bot_id=1, kind="document", object_key=key, etag="e", file_id="f", used_at=ago(age))
+            )
+    assert (await prune(db, AGES))["sent_files"] == 1
+    async with db.begin() as tx:
+        assert (await tx.scalars(select(SentFile.object_key))).all() == ["young"]

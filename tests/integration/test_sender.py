@@ -1,20 +1,21 @@
 """Sending against Telegram as it is: limits, refusals, lost answers, and messages that change."""
 
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from shared import endings, outbox, transitions
 from shared.db import Database
 from shared.errors import AuthorError, WorldError
 from shared.markup import Rich
-from shared.models import Json, PendingReply, Prompt
+from shared.models import Json, PendingReply, Prompt, SentFile
 from shared.queues import Later, claim
 from shared.service import Services
 from shared.steps.conversation import Draft
-from shared.storage import StorageUnavailable
+from shared.storage import StorageUnavailable, object_key
 from shared.telegram.sender import Sender
 from tests.fakes.rows import a_prompt, a_reply, all_of, change, get, lapse
 from tests.fakes.services import Fakes
@@ -151,6 +152,59 @@ async def test_a_file_is_sent_from_the_bucket_under_its_own_name(
     fakes.bucket.objects["reports/2026/report.pdf"] = b"%PDF-1.4"
     await shown(services, ann, {"text": "", "document": "reports/2026/report.pdf"})
     assert (await telegram.last(ann))["document"]["file_name"] == "report.pdf"
+
+
+async def uploads(telegram: Telegram) -> list[str]:
+    """How each document and photo went to Telegram so far: as bytes, or by a file_id."""
+    calls = [*await telegram.calls("sendDocument"), *await telegram.calls("sendPhoto")]
+    given = [each["params"].get("document") or each["params"].get("photo") for each in calls]
+    return ["bytes" if isinstance(each, dict) else "file_id" for each in given]
+
+
+@pytest.mark.parametrize("kind", ["document", "photo"])
+async def test_a_second_persons_copy_needs_no_upload(
+    fakes: Fakes, services: Services, telegram: Telegram, png: bytes, kind: str
+) -> None:
+    fakes.bucket.objects["a.png"] = png
+    for name in ("Ann", "Bob"):
+        person = await telegram.ann(name)
+        await shown(services, person, {"text": "The chart", kind: "a.png"})
+        message = await telegram.last(person)
+        assert (message["caption"], bool(message[kind])) == ("The chart", True)
+    assert await uploads(telegram) == ["bytes", "file_id"]
+
+
+async def test_an_object_that_was_replaced_is_uploaded_anew(
+    fakes: Fakes, services: Services, telegram: Telegram
+) -> None:
+    ann = await telegram.ann()
+    for content in (b"%PDF-1.4 a", b"%PDF-1.4 b"):
+        fakes.bucket.objects["a.pdf"] = content
+        await shown(services, ann, {"text": "", "document": "a.pdf"})
+    assert await uploads(telegram) == ["bytes", "bytes"]
+
+
+async def test_a_file_id_that_telegram_does_not_know_any_more_is_forgotten_and_the_file_uploaded(
+    fakes: Fakes, services: Services, telegram: Telegram
+) -> None:
+    ann = await telegram.ann()
+    fakes.bucket.objects["a.pdf"] = b"%PDF-1.4"
+    await shown(services, ann, {"text": "", "document": "a.pdf"})
+    async with services.db.begin() as tx:
+        await tx.execute(update(SentFile).values(file_id="forged"))
+    for _ in range(2):
+        await shown(services, ann, {"text": "", "document": "a.pdf"})
+    assert await uploads(telegram) == ["bytes", "file_id", "bytes", "file_id"]
+
+
+async def test_a_persons_file_is_sent_under_the_name_that_they_gave_it(
+    fakes: Fakes, services: Services, telegram: Telegram
+) -> None:
+    ann = await telegram.ann()
+    key = object_key(ann, "task", "s3_x", datetime.now(UTC), "Мой отчёт 1.pdf")
+    fakes.bucket.objects[key] = b"%PDF-1.4"
+    await shown(services, ann, {"text": "", "document": key})
+    assert (await telegram.last(ann))["document"]["file_name"] == "Мой отчёт 1.pdf"
 
 
 async def test_a_local_path_is_never_opened(services: Services, telegram: Telegram) -> None:
