@@ -17,7 +17,7 @@ from shared.authoring.preview import as_html, as_terminal, previews
 from shared.db import driver_url
 from shared.engine.client import EngineClient
 from shared.errors import ConfigurationError, StepgramError
-from shared.operating import deploying, instances, links
+from shared.operating import deploying, files, instances, links
 from shared.settings import Settings, TopicSettings, load_settings
 from shared.steps import fields
 
@@ -42,6 +42,8 @@ def main(served: Served = lambda modules: Topics()) -> None:
             sys.exit(asyncio.run(_doctor(settings, options.format)))
         elif options.command == "deploy":
             asyncio.run(_deploy(settings, options, served))
+        elif options.command == "files":
+            sys.exit(asyncio.run(_files(settings, options.format)))
         elif options.command == "link":
             sys.stdout.write(f"{asyncio.run(_link(settings, options))}\n")
         else:
@@ -100,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     link.add_argument("--expires", default="P7D", metavar="DURATION", help="how long it holds (P7D)")
     link.add_argument("--for", type=int, dest="person", metavar="USER", help="it serves this person only")
     link.add_argument("--tenant", help="the tenant that the process belongs to")
+    compare = commands.add_parser("files", help="compare the bucket with the rows of files")
+    compare.add_argument("--format", choices=("text", "json"), default="text")
     doctor = commands.add_parser("doctor", help="check all that Stepgram needs, and say how to mend it")
     doctor.add_argument("--format", choices=("text", "json"), default="text")
     return parser
@@ -159,6 +163,17 @@ async def _doctor(settings: Settings, form: str) -> int:
     findings = await report.examine(settings)
     sys.stdout.write(f"{report.told(findings, form)}\n")
     return 0 if report.is_well(findings) else 1
+
+
+async def _files(settings: Settings, form: str) -> int:
+    """0: bucket and rows agree; 1: they do not."""
+    found = await files.report(settings)
+    if form == "json":
+        sys.stdout.write(f"{json.dumps(found, ensure_ascii=False)}\n")
+    else:
+        lines = [each["line"] for each in found] or ["the bucket and the rows of files agree"]
+        sys.stdout.write("\n".join(lines) + "\n")
+    return int(bool(found))
 
 
 async def _deploy(settings: Settings, options: argparse.Namespace, served: Served) -> None:
