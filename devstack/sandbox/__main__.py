@@ -40,7 +40,7 @@ async def run(options: argparse.Namespace) -> None:
     ) as running:
         # A database that outlives this sandbox must not meet its groups' ids again.
         running.sandbox.first_group_id += int(time.time())
-        running.sandbox.local_dir = options.local
+        running.sandbox.downloads.local_dir = options.local
         if options.port_file is not None:
             await asyncio.to_thread(_write_port, options.port_file, running.url)
         sys.stdout.write(f"{running.url}\n")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from devstack.sandbox import downloads
 from devstack.sandbox.calls import CallRecord
 from devstack.sandbox.errors import ApiError, too_many_requests
 from devstack.sandbox.faults import Fault, FaultKind
@@ -74,7 +75,7 @@ async def bot_file(request: Request) -> Response:
     file = sandbox.files.by_path(bot.id, request.path_params["path"])
     if file is None:
         return _error(ApiError(404, "Not Found"))
-    return FileResponse(file.path, media_type="application/octet-stream")
+    return downloads.response(sandbox.downloads, file.path)
 
 
 async def _answer(call: Call, name: str, method: Method, record: CallRecord) -> Response:

@@ -11,6 +11,7 @@ from pathlib import Path
 from devstack.sandbox import render, view
 from devstack.sandbox.calls import CallLog
 from devstack.sandbox.clock import Clock, Signal
+from devstack.sandbox.downloads import Downloads
 from devstack.sandbox.faults import FaultKind, Faults
 from devstack.sandbox.files import FileStore
 from devstack.sandbox.limits import RateLimiter
@@ -60,8 +61,7 @@ class Sandbox:
         self.callback_answered = Signal()
         self.users: dict[int, User] = {}
         self.chats: dict[tuple[int, int], Chat] = {}
-        self.local_dir: Path | None = None
-        """Where files are put for bots that share the disk, as a Bot API server run with --local does."""
+        self.downloads = Downloads()
         self.closed = asyncio.Event()
         self._watchers: set[asyncio.Queue[Json]] = set()
 

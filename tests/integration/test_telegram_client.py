@@ -138,7 +138,7 @@ def local_files(fakes: Fakes) -> TelegramFiles:
 async def test_a_local_server_gives_files_beyond_20_mb_by_their_path(
     fakes: Fakes, telegram: Telegram, tmp_path: Path
 ) -> None:
-    telegram.running.sandbox.local_dir = tmp_path / "local"
+    telegram.running.sandbox.downloads.local_dir = tmp_path / "local"
     data = bytes(21 * 1024 * 1024)
     file_id = await file_of(telegram, data)
     files = local_files(fakes)
@@ -159,7 +159,7 @@ async def test_a_cloud_server_refuses_what_is_larger_than_20_mb(fakes: Fakes, te
 async def test_a_local_path_that_is_not_shared_waits_and_says_what_to_do(
     fakes: Fakes, telegram: Telegram, tmp_path: Path
 ) -> None:
-    telegram.running.sandbox.local_dir = tmp_path / "local"
+    telegram.running.sandbox.downloads.local_dir = tmp_path / "local"
     file_id = await file_of(telegram, b"x")
     files = local_files(fakes)
     located = await files.locate(file_id)
@@ -172,7 +172,7 @@ async def test_a_local_path_that_is_not_shared_waits_and_says_what_to_do(
 async def test_a_local_server_that_the_settings_do_not_know_of_is_told(
     fakes: Fakes, telegram: Telegram, tmp_path: Path
 ) -> None:
-    telegram.running.sandbox.local_dir = tmp_path / "local"
+    telegram.running.sandbox.downloads.local_dir = tmp_path / "local"
     assert fakes.files is not None
     with pytest.raises(ConfigurationError, match="TELEGRAM_LOCAL_FILES"):
         await read(fakes.files, await file_of(telegram, b"x"))

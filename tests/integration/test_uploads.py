@@ -438,7 +438,7 @@ def on_disk(tmp_path: Path) -> list[Path]:
 
 def local_server(talk: Conversation, tmp_path: Path) -> None:
     """Let Telegram's part be played by a Bot API server with --local."""
-    talk.telegram.running.sandbox.local_dir = tmp_path / "local"
+    talk.telegram.running.sandbox.downloads.local_dir = tmp_path / "local"
     talk.fakes.settings.__dict__["telegram_local_files"] = True
     talk.fakes.files = TelegramFiles(talk.fakes.settings, talk.fakes.services.bot)
 
@@ -465,6 +465,25 @@ async def test_a_file_of_which_telegram_gives_an_expired_path_is_asked_for_once_
 
     monkeypatch.setattr(files, "locate", late)
     await Uploader(talk.fakes.services).handle(await take(talk))
+    assert (await talk.reply(reply_id)).state == "answered"
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+async def test_a_download_that_breaks_off_is_begun_again_and_leaves_nothing_of_the_first(
+    talk: Conversation, share: float
+) -> None:
+    ann = await talk.telegram.ann()
+    reply_id = await talk.ask(ann, ASKED, topic="await_upload")
+    data = b"x" * 1_000_000
+    await send_file(talk, ann, "a.txt", data)
+    await talk.telegram.receive(talk.db)
+    await talk.handle()
+    await talk.telegram.control("POST", "/downloads", cuts=[share])
+    with pytest.raises(WorldError):
+        await Uploader(talk.fakes.services).handle(await take(talk))
+    assert talk.fakes.bucket.objects == {}
+    await Uploader(talk.fakes.services).handle(await take(talk))
+    assert list(talk.fakes.bucket.objects.values()) == [data]
     assert (await talk.reply(reply_id)).state == "answered"
 
 

@@ -327,7 +327,7 @@ _DEATHS: dict[str, Sequence[str | tuple[str, ...]]] = {
         "commit Starter.start",
     ],
     "pruned": [
-        *(f"commit prune#{number}" for number in range(1, 8)),
+        *(f"commit prune#{number}" for number in range(1, 9)),
         "commit Housekeeping._prune",
         "telegram editMessageReplyMarkup",
     ],
@@ -345,7 +345,6 @@ NO_DEATH = {
     "Uploader.handle": "reads only",
     "compare": "the operator's, leaves nothing behind",
     "_is_owned": "the operator's, reads only",
-    "prune#8": "as prune#7",
     "Attachments._find": "reads only, beside a note of when",
     "Attachments._forget": "if it is not done, the file_id is refused again",
     "Uploader._transfer": "notes the path that getFile has given, and gives again",

@@ -32,6 +32,7 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("POST", "/clock", lab.move_clock),
     ("GET", "/clock", lab.show_clock),
     ("POST", "/limits", lab.set_limits),
+    ("POST", "/downloads", lab.set_downloads),
     ("GET", "/commands", lab.list_commands),
     ("POST", "/reset", lab.reset),
     ("GET", "/health", lab.health),

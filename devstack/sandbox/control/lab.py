@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
 from devstack.sandbox import render
 from devstack.sandbox.control.base import Control, integer
@@ -85,6 +86,22 @@ async def set_limits(call: Control) -> Json:
         "per_chat_s": rates.per_chat_s,
         "chat_burst": rates.chat_burst,
         "per_group_min": rates.per_group_min,
+    }
+
+
+async def set_downloads(call: Control) -> Json:
+    """Play a local Bot API server, a slow Telegram, or connections that break on the way."""
+    downloads, body = call.sandbox.downloads, call.body
+    if "local_dir" in body:
+        downloads.local_dir = Path(body.text("local_dir", "")) if body.values["local_dir"] else None
+    if "bytes_per_s" in body:
+        downloads.bytes_per_s = body.number("bytes_per_s") or None
+    if "cuts" in body:
+        downloads.cuts = [float(str(each)) for each in body.items("cuts")]
+    return {
+        "local_dir": None if downloads.local_dir is None else str(downloads.local_dir),
+        "bytes_per_s": downloads.bytes_per_s,
+        "cuts": [*downloads.cuts],
     }
 
 

@@ -61,7 +61,7 @@ async def get_file(call: Call) -> JsonValue:
     if not file_id:
         raise bad_request("file_id not specified")
     file = known_file(call, file_id)
-    local_dir = call.sandbox.local_dir
+    local_dir = call.sandbox.downloads.local_dir
     if file.size_bytes > (DOWNLOAD_BYTES if local_dir is None else LOCAL_DOWNLOAD_BYTES):
         raise bad_request("file is too big")
     if local_dir is not None:
