@@ -43,6 +43,7 @@ MODULES = {
     "P3": "taps",
     "P4": "rates",
     "P6": "scaling",
+    "U": "uploads",
     "P5": "growth",
 }
 """In this order: the last leaves an engine full of steps."""

@@ -53,15 +53,15 @@ async def _ours(ground: Ground) -> list[float]:
             await asyncio.gather(product.start("worker_p3", "workers"), product.start("bot_p3", "bot"))
             yield
 
-        return await _tap(ground, "render_task", working)
+        return await tap(ground, "render_task", working)
 
 
 async def _bare(ground: Ground) -> list[float]:
     argv = python("benchmarks.peers.bare_bot")
-    return await _tap(ground, ground.fresh_name("topic"), lambda topic: ground.peer(argv, topic, {}))
+    return await tap(ground, ground.fresh_name("topic"), lambda topic: ground.peer(argv, topic, {}))
 
 
-async def _tap(ground: Ground, topic: str, working: Callable[[str], Any]) -> list[float]:
+async def tap(ground: Ground, topic: str, working: Callable[[str], Any]) -> list[float]:
     """One person answers the same step again and again: as soon as they tap, it waits for them anew."""
     (person,) = await ground.people(1)
     step = external_task("work", topic, inputs=ASKS)

@@ -93,7 +93,7 @@ async def set_downloads(call: Control) -> Json:
     """Play a local Bot API server, a slow Telegram, or connections that break on the way."""
     downloads, body = call.sandbox.downloads, call.body
     if "local_dir" in body:
-        downloads.local_dir = Path(body.text("local_dir", "")) if body.values["local_dir"] else None
+        downloads.local_dir = Path(body.text("local_dir")) if body.text("local_dir") else None
     if "bytes_per_s" in body:
         downloads.bytes_per_s = body.number("bytes_per_s") or None
     if "cuts" in body:
