@@ -1,4 +1,4 @@
-"""What a person sends as a file: its name made safe, its kind, size and content checked against the step.
+"""What a file is: by the extension of its name, and by its first bytes, which must agree.
 
 A name is a claim and so is a MIME type; a file is taken when its extension is one that the author accepts and
 its first bytes agree with that extension. Signatures come from puremagic; where it has none or mistakes them
@@ -8,7 +8,6 @@ its first bytes agree with that extension. Signatures come from puremagic; where
 import codecs
 import mimetypes
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,20 +15,10 @@ from typing import Any
 import puremagic
 
 from shared.errors import StepgramError
+from shared.files.names import sanitise_name
 
 HEAD_BYTES = 64 * 1024
 """How much of a file's beginning ``check_file`` wants to see; no signature lies further in than 36,870."""
-
-NAME_BYTES = 180
-"""Longest sanitised name, in UTF-8."""
-
-_EXTENSION_BYTES = 20
-_FALLBACK_NAME = "file"
-
-# invisible or reordering characters: a name must read as what it is
-_HIDDEN = re.compile("[\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffc]")
-_FORBIDDEN = re.compile(r'[<>:"|?*]')
-_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(\.|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,29 +40,6 @@ class FileRefused(StepgramError):
         super().__init__(f"{reason}: {params}")
         self.reason = reason
         self.params = params
-
-
-def sanitise_name(name: str, max_bytes: int = NAME_BYTES) -> str:
-    """A file name that is safe in a key, on any disk and in a header, as close to ``name`` as that allows.
-
-    It is NFC, has no folders, control or hidden characters, no leading dots and no Windows device name, at
-    most ``max_bytes`` of UTF-8 with the extension kept, and is never empty. Twice changes nothing more.
-    """
-    visible = _HIDDEN.sub("", unicodedata.normalize("NFC", name.encode("utf-8", "ignore").decode()))
-    visible = "".join(" " if unicodedata.category(char) == "Cc" else char for char in visible)
-    last = re.split(r"[/\\]", visible.rstrip("/\\ "))[-1]
-    tidy = _FORBIDDEN.sub("_", " ".join(last.split())).strip(" .")
-    return _shortened(f"_{tidy}" if _RESERVED.match(tidy) else tidy or _FALLBACK_NAME, max_bytes)
-
-
-def _shortened(name: str, max_bytes: int) -> str:
-    if len(name.encode()) <= max_bytes:
-        return name
-    stem, dot, extension = name.rpartition(".")
-    if not stem or len(extension.encode()) > _EXTENSION_BYTES:
-        stem, dot, extension = name, "", ""
-    room = max_bytes - len((dot + extension).encode())
-    return stem.encode()[:room].decode(errors="ignore").rstrip(" .") + dot + extension
 
 
 def check_declared(name: str, size_bytes: int, accept: Sequence[str], max_bytes: int | None) -> None:
