@@ -13,8 +13,9 @@ import pytest
 
 from devstack.exports import ExportPlan, export_bytes, export_chunks
 from devstack.exports.broken import broken_export
+from shared.children import ROOT
 from shared.errors import WorldError
-from workers.handlers.export.process import PACKAGE, ROOT, AnalysisBroken, analyse
+from workers.handlers.export.process import PACKAGE, AnalysisBroken, analyse
 from workers.handlers.export.reader import ExportRefused
 from workers.handlers.export.tally import Analysis
 

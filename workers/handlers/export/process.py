@@ -1,29 +1,22 @@
 """The parent's side of the analysis: feeds a child process and listens to it.
 
-A child, because the file is untrusted, costs seconds of CPU, and leaves its memory behind when it ends. It
-inherits none of the worker's settings: no password or token is within reach of whatever the file does.
+A child, because the file is untrusted, costs seconds of CPU, and leaves its memory behind when it ends.
 """
 
 import asyncio
 import json
-import os
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterable, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from shared.children import kill, running
 from shared.errors import StepgramError
 from workers.handlers.export.reader import ExportRefused
 from workers.handlers.export.tally import Analysis
 
 PACKAGE = "workers.handlers.export"
-ROOT = Path(__file__).parents[3]
-"""Where the child finds that package."""
-
 MAX_LINE_BYTES = 4_000_000
-KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "MPLCONFIGDIR", "PYTHONPATH")
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """Numerical libraries else keep a buffer for each core."""
 
@@ -45,7 +38,7 @@ async def analyse(export: AsyncIterable[bytes], chart: Path, on_progress: OnProg
         ExportRefused: the file is no usable export.
         AnalysisBroken: the child ended without an answer.
     """
-    async with _child(chart) as child:
+    async with running(PACKAGE, str(chart), max_line_bytes=MAX_LINE_BYTES, environment=ONE_THREAD) as child:
         pump = asyncio.create_task(_pump(export, child))
         try:
             answer = await _listen(child, on_progress)
@@ -60,27 +53,6 @@ async def analyse(export: AsyncIterable[bytes], chart: Path, on_progress: OnProg
     return Analysis.from_json(answer["result"])
 
 
-@asynccontextmanager
-async def _child(chart: Path) -> AsyncIterator[Process]:
-    """The running child; afterwards it has ended, one way or the other."""
-    kept = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", PACKAGE, str(chart)),
-        stdin=PIPE,
-        stdout=PIPE,
-        limit=MAX_LINE_BYTES,
-        cwd=ROOT,
-        env=kept | ONE_THREAD,
-    )
-    try:
-        yield child
-    except BaseException:
-        _kill(child)
-        raise
-    finally:
-        await child.wait()  # after its last word it ends by itself
-
-
 async def _pump(export: AsyncIterable[bytes], child: Process) -> None:
     """Hand the export to the child, until its end or until the child has seen enough."""
     stdin = child.stdin
@@ -90,7 +62,7 @@ async def _pump(export: AsyncIterable[bytes], child: Process) -> None:
             if not await _write(stdin, chunk):
                 break
     except BaseException:
-        _kill(child)  # to the child an end of file would look like a truncated export
+        kill(child)  # to the child an end of file would look like a truncated export
         raise
     stdin.close()
 
@@ -114,8 +86,3 @@ async def _listen(child: Process, on_progress: OnProgress) -> dict[str, Any] | N
             return said
         await on_progress(said["progress"]["messages"], said["progress"]["bytes"])
     return None
-
-
-def _kill(child: Process) -> None:
-    with suppress(ProcessLookupError):
-        child.kill()
