@@ -16,11 +16,13 @@ from shared.errors import ConfigurationError
 from shared.files import sanitise_name
 from shared.settings import Settings
 from shared.storage.errors import ObjectMissing, StorageRefused, call
+from shared.storage.seekable import SeekableObject
 from shared.storage.upload import PART_BYTES, Upload
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import CopySourceTypeDef
 
 log = structlog.get_logger(__name__)
 
@@ -197,6 +199,19 @@ class Storage:
             return (await self.look(key)).size_bytes
         except ObjectMissing:
             return None
+
+    def seekable(self, key: str, size_bytes: int) -> SeekableObject:
+        """An object of a known size as a file for a thread; nothing is sent before it is read."""
+        return SeekableObject(self._client, self.bucket, key, size_bytes)
+
+    async def copy(self, key: str, to: str) -> None:
+        """Give an object a second key; the store itself copies, in parts where it is large.
+
+        Raises:
+            ObjectMissing, StorageUnavailable, StorageRefused: see there.
+        """
+        source: CopySourceTypeDef = {"Bucket": self.bucket, "Key": key}
+        await call(f"copying {key}", lambda: self._client.copy(source, self.bucket, to))
 
     async def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error.
