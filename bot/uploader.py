@@ -6,6 +6,7 @@ and only ``stored`` makes it part of an answer.
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import structlog
 
@@ -15,15 +16,16 @@ from bot.uploads import refusal, size_limit
 from shared import outbox, people, texts, transitions, uploads
 from shared.db import Tx
 from shared.errors import ConfigurationError, WorldError
-from shared.files import HEAD_BYTES, FileRefused, check_file
+from shared.files import HEAD_BYTES, FileRefused, FileType, check_file, extension_of
+from shared.files.examination import Examiner, quarantine_key
+from shared.files.scanning import Infected, ScannerAway
 from shared.markup import render_html
 from shared.models import PendingReply, Upload
 from shared.queues import Loop, settle
 from shared.service import Services
-from shared.settings import Settings
 from shared.steps.conversation import Draft
 from shared.steps.model import Ask, Step
-from shared.storage import StoredObject, TooLarge, object_key
+from shared.storage import ObjectMissing, StoredObject, TooLarge, object_key
 from shared.telegram.client import FileGone, FileTooBig, discard_local
 
 log = structlog.get_logger(__name__)
@@ -37,6 +39,7 @@ class Uploader:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._examiner = Examiner(services.settings, services.storage)
 
     def loop(self) -> Loop[Upload]:
         """The loop that a bot process runs."""
@@ -70,16 +73,15 @@ class Uploader:
             await self._discard_local(upload)
             await self._examine(upload, ask)
             await self._keep(upload, ask)
-        except FileRefused as refused:
-            await self._refuse(upload, ask, refusal(refused, ask))
-        except (TooLarge, FileTooBig) as error:
-            too_large = _too_large(error, self._services.settings)
-            await self._refuse(upload, ask, refusal(too_large, ask))
-        except FileGone as error:
-            log.warning("a file is gone", reason=str(error))
-            await self._refuse(upload, ask, texts.say("file-gone"))
-        except (WorldError, ConfigurationError):
-            await self._say_once(upload, texts.say("storage-away"))
+        except Infected as infected:
+            await self._quarantine(upload, ask, infected.signature)
+        except ObjectMissing:
+            await self._vanished(upload, ask)
+        except (FileRefused, TooLarge, FileTooBig, FileGone) as refused:
+            await self._refuse(upload, ask, self._why_refused(refused, ask))
+        except (WorldError, ConfigurationError) as error:
+            is_scanner = isinstance(error, ScannerAway)
+            await self._say_once(upload, texts.say("scanner-away" if is_scanner else "storage-away"))
             raise
 
     async def _discard_local(self, upload: Upload) -> None:
@@ -112,6 +114,9 @@ class Uploader:
                 content_type=kind.mime,
                 max_bytes=limit,
             )
+        if ask.strip_metadata:
+            stripped = await self._examiner.strip(stored.key, kind=kind, size_bytes=stored.size_bytes)
+            stored = stripped or stored
         await self._arrived(upload, stored, kind.mime)
 
     async def _arrived(self, upload: Upload, stored: StoredObject, mime_type: str) -> None:
@@ -162,6 +167,10 @@ class Uploader:
 
     async def _examine(self, upload: Upload, ask: Ask) -> None:
         """What needs the whole file, which nobody knows of yet."""
+        kind = FileType(extension_of(upload.name, ask.accept), upload.mime_type or "")
+        await self._examiner.examine(
+            upload.object_key or "", kind=kind, size_bytes=upload.size_bytes or 0, ask=ask
+        )
 
     async def _keep(self, upload: Upload, ask: Ask) -> None:
         """The file is in the bucket: it is the answer to its question, unless the step is over meanwhile.
@@ -199,14 +208,52 @@ class Uploader:
 
     async def _refuse(self, upload: Upload, ask: Ask, sentence: str) -> None:
         async with self._services.db.begin() as tx:
-            reply = await self._locked(tx, upload) if ask.takes_many else None
-            await settle(tx, upload, state="refused", last_error=sentence)
-            await outbox.end_shown(tx, _progress_key(upload))
-            await _say(tx, upload, sentence)
-            if reply is not None and waited_for(reply, upload) is not None:
-                await Dialog(tx, self._services, reply).list_files(ask)
+            await self._turn_down(tx, upload, ask, sentence, state="refused", last_error=sentence)
             await self._clear(upload)
         await self._discard_local(upload)
+
+    async def _turn_down(self, tx: Tx, upload: Upload, ask: Ask, sentence: str, **values: str) -> None:
+        """It is over for a file: write that down, and tell its sender."""
+        reply = await self._locked(tx, upload) if ask.takes_many else None
+        await settle(tx, upload, **values)
+        await outbox.end_shown(tx, _progress_key(upload))
+        await _say(tx, upload, sentence)
+        if reply is not None and waited_for(reply, upload) is not None:
+            await Dialog(tx, self._services, reply).list_files(ask)
+
+    def _why_refused(self, refused: FileRefused | TooLarge | FileTooBig | FileGone, ask: Ask) -> str:
+        """What the sender of a file is told that cannot be taken."""
+        match refused:
+            case FileGone():
+                log.warning("a file is gone", reason=str(refused))
+                return texts.say("file-gone")
+            case TooLarge(max_bytes=limit):
+                return refusal(FileRefused("too_large", max_bytes=limit), ask)
+            case FileTooBig():
+                limit = self._services.settings.telegram_file_bytes
+                return refusal(FileRefused("too_large_for_telegram", max_bytes=limit), ask)
+            case _:
+                return refusal(refused, ask)
+
+    async def _quarantine(self, upload: Upload, ask: Ask, signature: str) -> None:
+        """Keep what the scanner found apart, for whoever has to look at it; no process is told its key."""
+        key = upload.object_key or ""
+        apart = quarantine_key(key)
+        log.warning("an infected file was put into quarantine", upload=upload.id, found=signature, key=apart)
+        with suppress(ObjectMissing):  # an earlier try has come as far as that
+            await self._services.storage.copy(key, apart)
+        async with self._services.db.begin() as tx:
+            values = {"state": "infected", "object_key": apart, "last_error": signature}
+            await self._turn_down(tx, upload, ask, texts.say("file-infected"), **values)
+            await self._services.storage.delete(key)
+
+    async def _vanished(self, upload: Upload, ask: Ask) -> None:
+        """An earlier try has taken the object away and died before that was written down."""
+        apart = await self._services.storage.size_bytes(quarantine_key(upload.object_key or ""))
+        if apart is not None:
+            await self._quarantine(upload, ask, "found by an earlier try")
+            return
+        await self._refuse(upload, ask, texts.say("file-lost"))
 
     async def _abandon(self, upload: Upload, reply: PendingReply | None) -> None:
         """The step is over, or somebody else's: the file goes as well."""
@@ -249,12 +296,6 @@ def _progress_key(upload: Upload) -> str:
 async def _say(tx: Tx, upload: Upload, sentence: str, *, dedupe: str | None = None) -> None:
     draft = Draft("notice", render_html(sentence, live=True), reply_to=upload.message_id)
     await outbox.post(tx, upload.chat_id, [draft], dedupe=dedupe, priority=outbox.REPLY)
-
-
-def _too_large(error: TooLarge | FileTooBig, settings: Settings) -> FileRefused:
-    if isinstance(error, TooLarge):
-        return FileRefused("too_large", max_bytes=error.max_bytes)
-    return FileRefused("too_large_for_telegram", max_bytes=settings.telegram_file_bytes)
 
 
 def _why_too_late(reply: PendingReply | None, upload: Upload) -> str | None:

@@ -11,9 +11,13 @@ from bot.dialogs import Dialog
 from shared import replies, texts, uploads
 from shared.db import Tx
 from shared.files import FileRefused, check_declared
+from shared.markup import escape_value
 from shared.service import Services
 from shared.settings import Settings
 from shared.steps.model import Ask, Step
+
+MAX_SENTENCE = 500
+"""How much of what a validator says is told, in characters."""
 
 
 @dataclass(frozen=True)
@@ -194,5 +198,7 @@ def refusal(refused: FileRefused, ask: Ask) -> str:
     """What a person is told of a file that cannot be taken; nothing where they were told before."""
     if refused.reason == "said":
         return ""
+    if refused.reason == "invalid_content":
+        return escape_value(refused.params["sentence"][:MAX_SENTENCE])
     most_bytes = refused.params.get("max_bytes") or 0
     return texts.file_refused(refused.reason, ask.accept, most_bytes, ask.max_files)

@@ -17,6 +17,7 @@ from shared.authoring.preview import as_html, as_terminal, previews
 from shared.db import driver_url
 from shared.engine.client import EngineClient
 from shared.errors import ConfigurationError, StepgramError
+from shared.files import validators
 from shared.operating import deploying, files, instances, links
 from shared.settings import Settings, TopicSettings, load_settings
 from shared.steps import fields
@@ -111,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _preview(options: argparse.Namespace, served: Served) -> None:
     fields.load()
+    validators.load()
     try:
         values = json.loads(options.vars.read_text()) if options.vars else {}
     except ValueError as error:
@@ -132,6 +134,7 @@ def _preview(options: argparse.Namespace, served: Served) -> None:
 def _lint(options: argparse.Namespace, served: Served) -> int:
     """0: nothing found; 1: findings; 2: a file that cannot be read."""
     fields.load()
+    validators.load()
     topics = served(TopicSettings().topic_modules).with_names(options.topic)
     findings = check_files(options.files, topics)
     if text := told(findings, options.format):
@@ -179,6 +182,7 @@ async def _files(settings: Settings, form: str) -> int:
 async def _deploy(settings: Settings, options: argparse.Namespace, served: Served) -> None:
     topics = served(settings.topic_modules).with_names(options.topic)
     fields.load()
+    validators.load()
     for path in options.files:
         path.open("rb").close()
     if not options.no_lint:

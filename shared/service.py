@@ -16,6 +16,7 @@ from shared.db import Database, Tx
 from shared.engine.client import EngineClient
 from shared.engine.definitions import Definitions
 from shared.errors import ConfigurationError
+from shared.files import validators
 from shared.health import Health, HealthServer, watch_loop
 from shared.models import Prompt
 from shared.places import Places
@@ -189,6 +190,7 @@ def main(name: str, compose: Callable[[Services, asyncio.Event], Awaitable[Seque
         logs.configure(settings.log_level, settings.log_format)
         texts.speak_by_default(texts.Voice(settings.default_language, settings.zone))
         fields.load()
+        validators.load()
         health = Health()
         health.stopping = stopping = stop_on_signals()
         async with services(settings, health) as held, _observed(held):

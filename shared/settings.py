@@ -101,6 +101,13 @@ class Settings(TopicSettings):
     person_bytes_a_day: int = Field(default=10_000_000_000, gt=0, description="bytes, likewise")
     group_files_a_day: int = Field(default=1000, gt=0, description="files a group may send within a day")
     group_bytes_a_day: int = Field(default=50_000_000_000, gt=0, description="bytes, likewise")
+    clamd_address: str | None = Field(
+        default=None, description="where ClamAV's clamd listens: a socket's path or HOST:PORT; unset: no scan"
+    )
+    archive_max_entries: int = Field(default=10_000, gt=0, description="files in an archive, at all depths")
+    archive_max_bytes: int = Field(default=2_000_000_000, gt=0, description="unpacked, at all depths")
+    archive_max_ratio: int = Field(default=100, gt=0, description="unpacked by packed, beyond 16 MB")
+    archive_max_depth: int = Field(default=1, ge=0, description="how deep archives may lie in an archive")
     messages_per_s: float = Field(default=30.0, gt=0, description="budget of the bot")
     messages_burst: int = Field(default=15, gt=0, description="messages of the bot at once, then its rate")
     chat_messages_per_s: float = Field(default=1.0, gt=0)

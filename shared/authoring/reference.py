@@ -2,8 +2,8 @@
 
     python -m shared.authoring.reference docs/reference/contract.md
 
-writes them anew between the page's marks: `<!-- keys of KIND, KIND -->` or `<!-- types -->`, and
-`<!-- end -->`.
+writes them anew between the page's marks: `<!-- keys of KIND, KIND -->`, `<!-- types -->` or
+`<!-- validators -->`, and `<!-- end -->`.
 """
 
 import re
@@ -11,24 +11,33 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from shared.files.validators import VALIDATORS
 from shared.steps.fields import TYPES
 from shared.steps.keys import KINDS, START_KEYS, STEP_KEYS, Key
 
 MARKED = re.compile(r"(<!-- keys of ([a-z0-9, ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 TYPES_MARKED = re.compile(r"(<!-- types -->\n).*?(<!-- end -->)", re.DOTALL)
 TYPES_HEAD = ("| type | takes | the variable |", "|---|---|---|")
+VALIDATORS_MARKED = re.compile(r"(<!-- validators -->\n).*?(<!-- end -->)", re.DOTALL)
+VALIDATORS_HEAD = ("| `validate` | takes what is | `validate_with` |", "|---|---|---|")
 HEAD = ("| key | takes | means | default | example |", "|---|---|---|---|---|")
 
 
 def filled(page: str) -> str:
     """The page with every marked table as the code has it."""
     page = MARKED.sub(lambda mark: f"{mark[1]}\n{_table(mark[2].split(', '))}\n\n{mark[3]}", page)
-    return TYPES_MARKED.sub(lambda mark: f"{mark[1]}\n{_types()}\n\n{mark[2]}", page)
+    page = TYPES_MARKED.sub(lambda mark: f"{mark[1]}\n{_types()}\n\n{mark[2]}", page)
+    return VALIDATORS_MARKED.sub(lambda mark: f"{mark[1]}\n{_validators()}\n\n{mark[2]}", page)
 
 
 def _types() -> str:
     rows = (f"| `{kind.name}` | {kind.takes} | {kind.gives} |" for kind in TYPES.values())
     return "\n".join([*TYPES_HEAD, *rows])
+
+
+def _validators() -> str:
+    rows = (f"| `{each.name}` | {each.means} | {each.takes} |" for each in VALIDATORS.values())
+    return "\n".join([*VALIDATORS_HEAD, *rows])
 
 
 def _table(kinds: list[str]) -> str:

@@ -3,7 +3,7 @@
 ``names`` and ``kinds`` look at what is declared and at the first bytes, before and while a file comes.
 """
 
-from shared.files.kinds import HEAD_BYTES, FileRefused, FileType, check_declared, check_file
+from shared.files.kinds import HEAD_BYTES, FileRefused, FileType, check_declared, check_file, extension_of
 from shared.files.names import NAME_BYTES, sanitise_name
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "FileType",
     "check_declared",
     "check_file",
+    "extension_of",
     "sanitise_name",
 ]

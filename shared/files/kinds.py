@@ -16,6 +16,7 @@ import puremagic
 
 from shared.errors import StepgramError
 from shared.files.names import sanitise_name
+from shared.files.packings import UNREADABLE
 
 HEAD_BYTES = 64 * 1024
 """How much of a file's beginning ``check_file`` wants to see; no signature lies further in than 36,870."""
@@ -32,8 +33,9 @@ class FileType:
 class FileRefused(StepgramError):
     """A person's file cannot be taken; they may send another.
 
-    ``reason`` is one of wrong_extension, wrong_content, empty, too_large; ``params`` holds what a sentence
-    about it may name: ``name``, ``accept``, ``size_bytes``, ``max_bytes``.
+    ``reason`` is one of wrong_extension, wrong_content, empty, too_large, two_in_one, too_complex,
+    invalid_content, or those of ``archives.check``, ``images.strip`` and ``scanning.scan``. ``params`` holds
+    what a sentence about it may name: ``name``, ``accept``, ``size_bytes``, ``max_bytes``, ``sentence``.
     """
 
     def __init__(self, reason: str, **params: Any) -> None:
@@ -49,10 +51,13 @@ def check_declared(name: str, size_bytes: int, accept: Sequence[str], max_bytes:
         accept: extensions such as ``.json``; empty accepts any.
 
     Raises:
-        FileRefused: wrong_extension, empty or too_large.
+        FileRefused: wrong_extension, archive_unreadable, empty or too_large.
     """
-    if accept and _extension(name, accept) is None:
+    extension = _extension(name, accept)
+    if accept and extension is None:
         raise FileRefused("wrong_extension", name=name, accept=tuple(accept))
+    if extension in UNREADABLE:
+        raise FileRefused("archive_unreadable", name=name)
     if size_bytes <= 0:
         raise FileRefused("empty", name=name)
     if max_bytes is not None and size_bytes > max_bytes:
@@ -83,6 +88,11 @@ def check_file(
     return FileType(extension, _mime(head, extension, declared_mime))
 
 
+def extension_of(name: str, accept: Sequence[str]) -> str:
+    """As ``FileType.extension``, of a file that was checked before."""
+    return _extension(name, accept) or ""
+
+
 def _extension(name: str, accept: Sequence[str]) -> str | None:
     """The accepted extension that a name ends with; without a list the name's own; None if there is none."""
     lowered = sanitise_name(name).lower()
@@ -102,7 +112,20 @@ def _content_agrees(head: bytes, extension: str) -> bool:
     if sought in _SIGNED:
         return sought in {match.extension for match in _signatures(head)}
     # Nobody knows its signature, so nothing can disagree, save what must never pass for anything else.
-    return not (head.startswith((b"MZ", b"\x7fELF")) and b"\0" in head)
+    return extension in _PROGRAMS or not _is_program(head)
+
+
+def program_in_disguise(head: bytes, name: str) -> bool:
+    """Whether a file in an archive is a program under the name of something else."""
+    extension = _extension(name, ()) or ""
+    means, _ = _MIMES.guess_type(f"x{extension}")
+    is_document = extension in _CHECKS or means not in {None, "application/octet-stream"}
+    return is_document and extension not in _PROGRAMS and _is_program(head)
+
+
+def _is_program(head: bytes) -> bool:
+    """A program of Windows, Linux or macOS; text that begins with MZ is none."""
+    return head.startswith(_PROGRAM_STARTS) and b"\0" in head
 
 
 def _signatures(head: bytes) -> list[puremagic.PureMagicWithConfidence]:
@@ -179,6 +202,14 @@ _SIGNED = frozenset(
     for rows in (puremagic.magic_header_array, *puremagic.multi_part_dict.values())
     for row in rows
     if row.offset >= 0
+)
+_PROGRAM_STARTS = (b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xfe\xed\xfa")
+_PROGRAMS = frozenset(
+    f".{kind}"
+    for kind in (
+        *("exe", "dll", "sys", "scr", "com", "cpl", "ocx", "drv", "efi", "mui", "pyd", "fon", "acm", "ax"),
+        *("so", "o", "ko", "elf", "bin", "axf", "prx", "puff", "mod", "dylib", "bundle", "node", "obj"),
+    )
 )
 _ALIASES = {".tar.gz": ".gz", ".tgz": ".gz", ".sqlite": ".db", ".mpeg": ".mpg"}
 

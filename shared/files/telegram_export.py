@@ -53,7 +53,14 @@ NO_MESSAGES = (
 
 
 class ExportRefused(StepgramError):
-    """The file is no usable export; the message is a sentence for the person who sent it."""
+    """The file is no usable export; the message is a sentence for the person who sent it.
+
+    ``why`` is one of html, archive, no_json, empty, cut, not_one_chat, all_chats and no_messages.
+    """
+
+    def __init__(self, sentence: str, why: str = "not_one_chat") -> None:
+        super().__init__(sentence)
+        self.why = why
 
 
 class ExportReader:
@@ -90,7 +97,7 @@ class ExportReader:
         try:
             self._parser.send(text)
         except (ijson.JSONError, ValueError) as error:
-            raise ExportRefused(self._not_json()) from error
+            raise ExportRefused(*self._not_json()) from error
         self._silent_bytes = 0 if self.entries > entries_before else self._silent_bytes + len(text)
         if self._silent_bytes > MAX_ENTRY_BYTES:
             raise ExportRefused(NOT_AN_EXPORT)
@@ -102,16 +109,19 @@ class ExportReader:
             ExportRefused: it has ended too early, or has no messages.
         """
         if not self._beginning:
-            raise ExportRefused(f"The file is empty. {HOW_TO_EXPORT}")
+            raise ExportRefused(f"The file is empty. {HOW_TO_EXPORT}", "empty")
         try:
             self._parser.close()
         except (ijson.JSONError, ValueError) as error:
             raise ExportRefused(
                 "The file stops in the middle, as if the export or the upload had been interrupted. "
-                "Please export the history again, wait for its end, and send the whole result.json."
+                "Please export the history again, wait for its end, and send the whole result.json.",
+                "cut",
             ) from error
         if not self.entries:
-            raise ExportRefused(NO_MESSAGES if self._has_messages else NOT_AN_EXPORT)
+            if self._has_messages:
+                raise ExportRefused(NO_MESSAGES, "no_messages")
+            raise ExportRefused(NOT_AN_EXPORT)
 
     def _assemble(self) -> Generator[None, tuple[str, Any], None]:
         """Follow the parser's events; ``keys[n]`` is the key that is open at depth n.
@@ -149,7 +159,7 @@ class ExportReader:
         if depth == 1 and event != "start_map":
             raise ExportRefused(NOT_AN_EXPORT)
         if depth == 2 and keys[1] in {"chats", "left_chats"}:
-            raise ExportRefused(ALL_CHATS)
+            raise ExportRefused(ALL_CHATS, "all_chats")
         if depth == 2 and keys[1] == "messages":
             self._has_messages = event == "start_array"
         elif depth == 5 and keys[3] == "reactions":
@@ -186,9 +196,9 @@ class ExportReader:
             return chunk
         return _ESCAPE.sub(lambda escape: rb"\u00" if escape[1] == b"x" else escape[0], chunk)
 
-    def _not_json(self) -> str:
+    def _not_json(self) -> tuple[str, str]:
         if self._beginning.startswith(b"<"):
-            return f"This is the HTML form of an export. {HOW_TO_EXPORT}"
+            return f"This is the HTML form of an export. {HOW_TO_EXPORT}", "html"
         if self._beginning.startswith(b"PK"):
-            return "This is an archive. Please unpack it and send the result.json that is in it."
-        return f"The file is no valid JSON: it was changed or damaged on its way. {HOW_TO_EXPORT}"
+            return "This is an archive. Please unpack it and send the result.json that is in it.", "archive"
+        return f"The file is no valid JSON: it was changed or damaged on its way. {HOW_TO_EXPORT}", "no_json"

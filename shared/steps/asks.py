@@ -1,10 +1,12 @@
 """What a step asks for: files and fields, read from their keys and checked."""
 
 import re
-from typing import get_args
+from typing import Any, get_args
 
 import regex
 
+from shared.files.packings import READABLE, UNREADABLE
+from shared.files.validators import VALIDATORS
 from shared.steps import fields
 from shared.steps.model import Ask, FileKind, Option, Words
 from shared.steps.reading import Reading, allowed, as_text, nearest, read_options
@@ -17,6 +19,9 @@ MADE_BY_TELEGRAM = {"photo": {".jpg", ".jpeg"}, "voice": {".ogg"}}
 
 MAX_OPTIONS = 500
 """They are shown by pages; more could not be found by anybody, and are kept in the row of every step."""
+
+MAX_SHOWN = 100
+"""How much of an argument a complaint shows, in characters."""
 
 
 def read_ask(reading: Reading, name: str, kind: str) -> Ask:
@@ -46,6 +51,8 @@ def _file(reading: Reading, name: str) -> Ask:
         max_files=most or 1,
         max_bytes=reading.integer(f"{name}.max_bytes"),
         public=reading.flag(f"{name}.public", default=False),
+        strip_metadata=reading.flag(f"{name}.strip_metadata", default=False),
+        **_validation(reading, name),
         translations=reading.translations(label=f"{name}.label", help=f"{name}.help"),
     )
 
@@ -54,6 +61,10 @@ def _accept(reading: Reading, name: str) -> tuple[str, ...]:
     accept = tuple(reading.parts(f"{name}.accept"))
     if wrong := [part for part in accept if not re.fullmatch(r"\.[a-z0-9]+", part)]:
         reading.complain(f"{name}.accept", f"found {wrong[0]!r}", "extensions are expected, like .json,.zip")
+    if unreadable := [part for part in accept if part in UNREADABLE]:
+        found = f"found {unreadable[0]!r}, an archive that Stepgram cannot look into"
+        complaint = f"of archives, {', '.join(READABLE)} can be taken, and Office files"
+        reading.complain(f"{name}.accept", found, complaint)
     return accept
 
 
@@ -67,6 +78,25 @@ def _types(reading: Reading, name: str, accept: tuple[str, ...]) -> tuple[FileKi
             what = allowed(MADE_BY_TELEGRAM[each])
             reading.complain(f"{name}.accept", f"{each} without its extension", what)
     return tuple(each for each in known if each in found) or ("document",)
+
+
+def _validation(reading: Reading, name: str) -> dict[str, Any]:
+    """The validator of a file and what it takes."""
+    key, with_key = f"{name}.validate", f"{name}.validate_with"
+    argument = reading.raw(with_key)
+    named = reading.get(key) or None
+    if named is None:
+        if argument is not None and not reading.is_written(key):
+            reading.complain(with_key, "there is no validate", f"{key}: {allowed(VALIDATORS)}")
+        return {}
+    if named not in VALIDATORS:
+        reading.complain(key, f"found {named!r}" + nearest(named, VALIDATORS), allowed(VALIDATORS))
+        return {}
+    is_known = argument is not None or with_key in reading.declared.values or not reading.is_written(with_key)
+    if is_known and (complaint := VALIDATORS[named].complaint(argument)):
+        found = "nothing" if argument is None else repr(as_text(argument)[:MAX_SHOWN])
+        reading.complain(with_key, f"found {found}", complaint)
+    return {"validator": named, "validator_argument": argument}
 
 
 def _field(reading: Reading, name: str) -> Ask:

@@ -290,6 +290,28 @@ KINDS = MappingProxyType(
                         "5",
                     ),
                     Key(
+                        "strip_metadata",
+                        FLAG,
+                        "a picture loses where, when and with what it was taken; of pictures, only JPEG, PNG,"
+                        " WebP, GIF and TIFF are taken then",
+                        "`false`",
+                        "true",
+                    ),
+                    Key(
+                        "validate",
+                        "name of a [validator](#validators)",
+                        "what the content must be beside its kind",
+                        "none",
+                        "csv_header",
+                    ),
+                    Key(
+                        "validate_with",
+                        "text, or a list or map variable",
+                        "what the validator takes",
+                        "none",
+                        "date,amount",
+                    ),
+                    Key(
                         "public",
                         FLAG,
                         "the process gets the file's public address, not its key; needs `R2_PUBLIC_URL`",

@@ -90,6 +90,9 @@ class Ask(_Said):
     min_files: int = 1
     max_files: int = 1
     public: bool = False
+    strip_metadata: bool = False
+    validator: str | None = None
+    validator_argument: Any = None
 
     @property
     def takes_many(self) -> bool:

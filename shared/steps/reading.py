@@ -54,10 +54,13 @@ class Reading:
 
     def get(self, name: str) -> str | None:
         """The value of a key: from an input parameter, else from a property; None if neither says it."""
-        value = self.declared.values.get(name)
-        if value is None:
-            value = self.declared.properties.get(name)
+        value = self.raw(name)
         return None if value is None else as_text(value)
+
+    def raw(self, name: str) -> Any:
+        """As :meth:`get`, a list or a map as it is."""
+        value = self.declared.values.get(name)
+        return self.declared.properties.get(name) if value is None else value
 
     def translations(self, **keys: str) -> dict[str, Words]:
         """What the author says in other languages: each of some keys may have its own, ``label.ru``."""

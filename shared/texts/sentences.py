@@ -290,6 +290,18 @@ _WHY_NOT: dict[str, Callable[[_Refused], str]] = {
     "twice": lambda _: say("file-twice"),
     "one_is_on_its_way": lambda _: say("one-is-on-its-way"),
     "enough_for_today": lambda _: say("file-enough-for-today"),
+    "two_in_one": lambda _: say("file-two-in-one"),
+    "too_complex": lambda _: say("file-too-complex"),
+    "cannot_be_scanned": lambda _: say("file-cannot-be-scanned"),
+    "archive_unreadable": lambda _: say("file-archive-unreadable"),
+    "archive_encrypted": lambda _: say("file-archive-encrypted"),
+    "archive_broken": lambda _: say("file-archive-broken"),
+    "archive_too_large": lambda _: say("file-archive-too-large"),
+    "archive_too_deep": lambda _: say("file-archive-too-deep"),
+    "archive_unsafe": lambda _: say("file-archive-unsafe"),
+    "image_too_large": lambda _: say("file-image-too-large"),
+    "image_broken": lambda _: say("file-image-broken"),
+    "image_kind": lambda _: say("file-image-kind"),
 }
 
 

@@ -1,6 +1,7 @@
 """A bucket in memory."""
 
 import hashlib
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import cast
@@ -65,6 +66,21 @@ class FakeStorage:
             raise ObjectMissing(f"looking for {key}: there is no such object")
         data = self.objects[key]
         return Looked(self.sizes.get(key, len(data)), hashlib.md5(data, usedforsecurity=False).hexdigest())
+
+    def seekable(self, key: str, size_bytes: int) -> io.BytesIO:
+        self._fail()
+        if key not in self.objects:
+            raise ObjectMissing(f"reading {key}: there is no such object")
+        return io.BytesIO(self.objects[key])
+
+    async def copy(self, key: str, to: str) -> None:
+        if key not in self.objects:
+            raise ObjectMissing(f"copying {key}: there is no such object")
+        self.objects[to] = self.objects[key]
+
+    async def size_bytes(self, key: str) -> int | None:
+        self._fail()
+        return len(self.objects[key]) if key in self.objects else None
 
     async def delete(self, key: str) -> None:
         self.objects.pop(key, None)

@@ -349,6 +349,7 @@ NO_DEATH = {
     "Attachments._forget": "if it is not done, the file_id is refused again",
     "Uploader._transfer": "notes the path that getFile has given, and gives again",
     "Uploader._tell_progress": "tells how far a file is, and does so again",
+    "Uploader._quarantine": "as Uploader._refuse; a copy is made again, what was taken away is found there",
     "Withdrawal._feed": "reads only",
     "Withdrawal._page": "reads only",
     "Completer._start#1": "reads only",

@@ -22,6 +22,9 @@ TEXT: Mapping[str, str] = {"text_intro": "Hello"}
 VALID_KEYS = {
     "currency": "EUR",
     "links": "true",
+    "strip_metadata": "true",
+    "validate": "telegram_export",
+    "validate_with": "date,amount",
     "label": "Caption",
     "without_form": "true",
     "order": "1",
@@ -164,11 +167,13 @@ def test_every_key_of_the_contract_is_taken_as_property_and_as_input(kind: str, 
     base |= {f"{item}.max_files": "3"} if key == "min_files" else {}
     if key == "order":
         base = {**TEXT, "action_before": "abc", item: "abc"}
+    base |= {f"{item}.validate": "csv_header"} if key == "validate_with" else {}
     value = "false" if (kind, key) == ("s3", "required") else VALID_KEYS[key]
     by_property = read(base, {named: value})
     by_input = read({**base, named: value}, {named: "<nothing that fits>"})
     assert by_property == by_input
-    if key != "type":  # a string is what a form_ field is without a type
+    # A string is what a form_ field is without a type, and that validator needs its columns.
+    if key not in {"type", "validate_with"}:
         assert by_property != read(base), "the key must change something"
 
 

@@ -11,15 +11,15 @@ import pytest
 
 from devstack.exports import ExportPlan, export_bytes
 from devstack.exports.broken import BROKEN_KINDS, broken_export
-from workers.handlers.export import tally
-from workers.handlers.export.__main__ import read
-from workers.handlers.export.reader import (
+from shared.files.telegram_export import (
     HOW_TO_EXPORT,
     MAX_ENTRY_BYTES,
     Entry,
     ExportReader,
     ExportRefused,
 )
+from workers.handlers.export import tally
+from workers.handlers.export.__main__ import read
 from workers.handlers.export.tally import Analysis, Person, Tally
 
 SMALL = ExportPlan(size_bytes=60_000, people=20, days=5)

@@ -15,8 +15,8 @@ from devstack.exports import ExportPlan, export_bytes, export_chunks
 from devstack.exports.broken import broken_export
 from shared.children import ROOT
 from shared.errors import WorldError
+from shared.files.telegram_export import ExportRefused
 from workers.handlers.export.process import PACKAGE, AnalysisBroken, analyse
-from workers.handlers.export.reader import ExportRefused
 from workers.handlers.export.tally import Analysis
 
 PLAN = ExportPlan(size_bytes=200_000, people=30, days=20)

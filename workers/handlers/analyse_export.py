@@ -17,10 +17,10 @@ import structlog
 from camunda.external_task.external_task import ExternalTask, TaskResult
 
 from shared.errors import AuthorError, WorldError
+from shared.files.telegram_export import ExportRefused
 from shared.markup import escape_value
 from shared.storage import ObjectMissing
 from workers.handlers.export.process import analyse
-from workers.handlers.export.reader import ExportRefused
 from workers.handlers.export.summary import summarise
 from workers.handlers.export.tally import Analysis
 from workers.registry import topic

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from workers.handlers.export.reader import ExportReader, ExportRefused
+from shared.files.telegram_export import ExportReader, ExportRefused
 from workers.handlers.export.tally import Analysis, Tally
 
 CHUNK_BYTES = 1 << 16

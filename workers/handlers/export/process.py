@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.children import kill, running
 from shared.errors import StepgramError
-from workers.handlers.export.reader import ExportRefused
+from shared.files.telegram_export import ExportRefused
 from workers.handlers.export.tally import Analysis
 
 PACKAGE = "workers.handlers.export"

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
-from workers.handlers.export.reader import NO_MESSAGES, Entry, ExportRefused
+from shared.files.telegram_export import NO_MESSAGES, Entry, ExportRefused
 
 TOP_PEOPLE = 8
 TOP_REACTIONS = 5
