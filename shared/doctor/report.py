@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 
-from shared.doctor import bucket, database, engine, telegram
+from shared.doctor import bucket, database, engine, scanner, telegram
 from shared.doctor.check import Finding, State, fail
 from shared.errors import StepgramError
 from shared.settings import Settings
@@ -14,6 +14,7 @@ PARTS: dict[str, Callable[[Settings], Awaitable[list[Finding]]]] = {
     database.SERVER: database.examine,
     bucket.BUCKET: bucket.examine,
     telegram.TOKEN: telegram.examine,
+    scanner.SCANNER: scanner.examine,
 }
 
 

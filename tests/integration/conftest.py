@@ -3,6 +3,7 @@
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -19,6 +20,15 @@ from shared.telegram.client import SharedBot, TelegramFiles, telegram_bot
 from shared.telegram.governor import FleetLimiter, Governor
 from tests.fakes.services import TOKEN, Fakes, settings_with
 from tests.fakes.telegram import Telegram
+from tests.support.clamd import HOW_TO_GET_ONE
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say once, where nobody can miss it, that nothing was scanned by a real ClamAV."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if any(HOW_TO_GET_ONE in str(report.longrepr) for report in skipped):
+        terminalreporter.section("TESTS WITH CLAMAV SKIPPED", sep="!", red=True, bold=True)
+        terminalreporter.line(HOW_TO_GET_ONE, red=True, bold=True)
 
 
 @pytest.fixture(scope="session")

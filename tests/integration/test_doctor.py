@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from devstack.stack import Stack, create_database
 from shared import cli
 from shared.db import SCHEMA_REVISION
-from shared.doctor import bucket, database, engine, report
+from shared.doctor import bucket, database, engine, report, scanner
 from shared.doctor import telegram as bot
 from shared.doctor.check import Finding
 from shared.engine.client import EngineClient
@@ -49,7 +49,7 @@ async def test_where_all_is_well_nothing_is_said_to_mend_and_nothing_is_left(
         assert [finding for finding in findings if finding.mend] == []
         assert states(findings) == dict.fromkeys(
             (engine.ENGINE, *engine.AFTER_LOGIN, *DATABASE, *BUCKET, *BOT), "ok"
-        ) | {bucket.CORS: "skip"}, "s3proxy has no CORS rules of a bucket"
+        ) | {bucket.CORS: "skip", scanner.SCANNER: "skip"}, "s3proxy has no CORS rules, no scanner is set"
         assert await client._call("GET", "/user/count", params={"id": engine.TOO_LONG}) == {"count": 0}
     storage = Storage.from_settings(settings)
     left = await asyncio.to_thread(
