@@ -9,7 +9,6 @@ from typing import BinaryIO, cast
 from shared import texts
 from shared.files import polyglots, process, scanning
 from shared.files.archives import Limits
-from shared.files.images import can_strip
 from shared.files.kinds import HEAD_BYTES, FileRefused, FileType
 from shared.files.packings import UNREADABLE, packing_of
 from shared.settings import Settings
@@ -19,6 +18,9 @@ from shared.storage.errors import call
 
 CHILDREN_AT_ONCE = 2
 """In one process; each may take as much memory as ``process.MEMORY_BYTES``."""
+
+STRIPPABLE = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff")
+"""The pictures that ``images`` can write anew; it is imported in the child only."""
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -82,10 +84,9 @@ class Examiner:
             FileRefused: image_kind, image_too_large, image_broken or too_complex.
             WorldError: the bucket does not answer.
         """
-        is_picture = can_strip(kind.mime, kind.extension)
-        if is_picture is None:
+        if not kind.mime.startswith("image/"):
             return None
-        if not is_picture:
+        if kind.extension not in STRIPPABLE:
             raise FileRefused("image_kind")
         with tempfile.TemporaryFile() as result:
             async with self._children:

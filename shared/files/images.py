@@ -29,11 +29,6 @@ _KEPT = ("transparency", "background", "loop", "duration", "disposal", "blend", 
 """What a picture or one of its frames looks like."""
 
 
-def can_strip(mime: str, extension: str) -> bool | None:
-    """Whether a file can be freed of its metadata; None if it is no picture and need not be."""
-    return extension in FORMATS if mime.startswith("image/") else None
-
-
 def strip(file: BinaryIO, result: BinaryIO, extension: str) -> None:
     """Write the picture in ``file`` to ``result`` without its metadata.
 
