@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from bot.dialogs import Dialog
 from shared import texts, uploads
 from shared.engine.values import to_engine
+from shared.files import sanitise_name
 from shared.models import Json, Upload
 from shared.service import Services
 from shared.steps.fields import InvalidAnswer, skipped
@@ -38,7 +39,7 @@ def _value(services: Services, ask: Ask, upload: Upload) -> str:
 def _meta(services: Services, ask: Ask, upload: Upload) -> Json:
     """What the process gets to know of one file."""
     return {
-        "name": upload.name,
+        "name": sanitise_name(upload.name),  # a process may save the file under it
         "size": upload.size_bytes,
         "type": upload.mime_type,
         "sha256": upload.sha256,

@@ -7,7 +7,7 @@ It runs in the child process: decoding costs memory, and decoders are what malfo
 
 from typing import Any, BinaryIO
 
-from PIL import Image, ImageOps, ImageSequence, JpegImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, ImageSequence, JpegImagePlugin, UnidentifiedImageError
 
 from shared.files.kinds import FileRefused
 
@@ -62,7 +62,12 @@ def _write(picture: Image.Image, frames: int, result: BinaryIO) -> None:
 
 def _plain(frame: Image.Image) -> Image.Image:
     """The pixels as they are to be seen, and nothing that is only told of them."""
-    upright = ImageOps.exif_transpose(frame)  # a copy, also where there is nothing to turn
+    is_upright = frame.getexif().get(ExifTags.Base.Orientation, 1) == 1
+    if is_upright and isinstance(frame, JpegImagePlugin.JpegImageFile):
+        frame.load()
+        upright: Image.Image = frame  # what its writer takes is in ``info``; a copy would cost as much again
+    else:
+        upright = ImageOps.exif_transpose(frame)  # a copy, also where there is nothing to turn
     upright.info = {name: value for name, value in frame.info.items() if name in _KEPT}
     return upright
 
@@ -74,7 +79,7 @@ def _options(picture: Image.Image, kind: str) -> dict[str, Any]:
             sampling = JpegImagePlugin.get_sampling(picture)
             tables = getattr(picture, "quantization", None)
             known = {"qtables": tables} if tables else {"quality": 95}
-            return {**known, "subsampling": sampling, "optimize": True} if sampling >= 0 else known
+            return {**known, "subsampling": sampling} if sampling >= 0 else known
         case "WEBP":
             return {"quality": 90, "exif": b"", "xmp": b""}
         case "TIFF":

@@ -10,6 +10,7 @@ import pytest
 from bot.uploader import Uploader
 from shared import texts, transitions
 from shared.errors import WorldError
+from shared.files import sanitise_name
 from shared.models import Upload
 from shared.queues import LostClaim, claim
 from shared.storage import StorageRefused, StorageUnavailable
@@ -125,6 +126,7 @@ async def test_a_nasty_name_stays_within_its_folder(talk: Conversation, name: st
     folder, _, last = key.rpartition("/")
     assert folder == f"tasks/{ann}/{row.external_task_id}/s3_export"
     assert ".." not in last.split("_", 1)[1].split(".json")[0]
+    assert json.loads(variables(row)["s3_export_meta"])["name"] == sanitise_name(name)
     assert len(key.encode()) < 1024
 
 
