@@ -46,6 +46,10 @@ class Product:
         self._settings = dict(settings or {})
         self._spawn = spawn
 
+    def with_settings(self, **settings: str) -> "Product":
+        """The same product with further settings."""
+        return Product(self.stack, {**self._settings, **settings}, spawn=self._spawn)
+
     @property
     def env(self) -> dict[str, str]:
         """Give the environment of the product's processes.
