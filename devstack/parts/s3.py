@@ -44,6 +44,11 @@ class S3(Part):
             "s3proxy.credential": self.state.secret("s3"),
             "jclouds.provider": "filesystem-nio2",
             "jclouds.filesystem.basedir": str(self.folder / "buckets"),
+            # Pages of any origin may send files by a signed address: they are served at free ports.
+            "s3proxy.cors-allow-origins": "*",
+            "s3proxy.cors-allow-methods": "GET PUT HEAD",
+            "s3proxy.cors-allow-headers": "*",
+            "s3proxy.cors-exposed-headers": "ETag",
         }
         file = self.folder / "s3proxy.properties"
         file.touch(mode=0o600)

@@ -1,23 +1,22 @@
 """The bucket: objects go in and come out as streams, in constant memory and off the event loop."""
 
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 import boto3
 import structlog
-from botocore.config import Config
 
 from shared.errors import ConfigurationError
 from shared.files import sanitise_name
 from shared.settings import Settings
 from shared.storage.errors import ObjectMissing, StorageRefused, call
 from shared.storage.seekable import SeekableObject
-from shared.storage.upload import PART_BYTES, Upload
+from shared.storage.stores import PART_BYTES, Store, store_at
+from shared.storage.upload import Upload
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -30,7 +29,6 @@ CHUNK_BYTES = 256 * 1024
 """What iterating over a stored object reads at a time."""
 
 _NO_METADATA: Mapping[str, str] = MappingProxyType({})
-_AWS_HOST = re.compile(r"(?:^|\.)s3[.-](?P<region>[a-z]{2}-[a-z-]+-\d)\.amazonaws\.com(?:\.cn)?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +53,12 @@ class Looked:
 class ObjectReader:
     """A stored object that is being read: iterate over its chunks, or call ``read`` as a parser does."""
 
-    def __init__(self, key: str, body: "StreamingBody", size_bytes: int, metadata: Mapping[str, str]) -> None:
+    def __init__(
+        self, key: str, body: "StreamingBody", size_bytes: int, metadata: Mapping[str, str], etag: str = ""
+    ) -> None:
         self.key = key
         self.size_bytes = size_bytes
+        self.etag = etag
         self.metadata = metadata
         self._body = body
 
@@ -78,9 +79,16 @@ class Storage:
     """One bucket of S3, R2, MinIO or s3proxy. One per process; its client is shared by all threads."""
 
     def __init__(
-        self, client: "S3Client", bucket: str, *, public_url: str | None = None, part_bytes: int = PART_BYTES
+        self,
+        client: "S3Client",
+        bucket: str,
+        *,
+        public_url: str | None = None,
+        part_bytes: int = PART_BYTES,
+        store: Store | None = None,
     ) -> None:
         self.bucket = bucket
+        self.store = store or store_at(None)
         self._client = client
         self._public_url = public_url
         self._part_bytes = part_bytes
@@ -99,18 +107,19 @@ class Storage:
             raise ConfigurationError(
                 "R2_ENDPOINT_URL is set; R2_ACCESS_KEY_ID and R2_SECRET_ACCESS_KEY are too few"
             )
+        store = store_at(settings.r2_endpoint_url)
         try:
             client = boto3.session.Session().client(
                 "s3",
                 endpoint_url=settings.r2_endpoint_url,
-                region_name=_region(settings.r2_endpoint_url),
+                region_name=store.region,
                 aws_access_key_id=settings.r2_access_key_id,
                 aws_secret_access_key=secret.get_secret_value() if secret else None,
-                config=_CONFIG,
+                config=store.config,
             )
         except ValueError as error:
             raise ConfigurationError(f"R2_ENDPOINT_URL is malformed: {error}") from error
-        return cls(client, settings.r2_bucket_name, public_url=settings.r2_public_url)
+        return cls(client, settings.r2_bucket_name, public_url=settings.r2_public_url, store=store)
 
     async def put(
         self,
@@ -173,7 +182,7 @@ class Storage:
         body = answer["Body"]
         metadata = {name: unquote(value) for name, value in answer["Metadata"].items()}
         try:
-            yield ObjectReader(key, body, answer["ContentLength"], metadata)
+            yield ObjectReader(key, body, answer["ContentLength"], metadata, answer["ETag"].strip('"'))
         finally:
             await call(f"closing {key}", body.close)  # in a thread: it waits for a read that was given up
 
@@ -309,25 +318,3 @@ class Storage:
     async def aclose(self) -> None:
         """Close the connections."""
         self._client.close()
-
-
-# R2, MinIO and s3proxy know neither the newer checksums nor, all of them, bucket names in the host name.
-_CONFIG = Config(
-    signature_version="s3v4",
-    s3={"addressing_style": "path"},
-    request_checksum_calculation="when_required",
-    response_checksum_validation="when_required",
-    retries={"mode": "standard", "total_max_attempts": 3},  # what fails longer is tried again by its row
-    connect_timeout=5,
-    read_timeout=20,
-    max_pool_connections=32,
-    tcp_keepalive=True,
-)
-
-
-def _region(endpoint_url: str | None) -> str | None:
-    """The region to sign for: AWS insists on its own, the others take this one; None lets boto3 find out."""
-    if endpoint_url is None:
-        return None
-    found = _AWS_HOST.search(urlsplit(endpoint_url).hostname or "")
-    return found["region"] if found else "us-east-1"

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-PART_BYTES = 8 * 1024 * 1024
-"""Size of a part; R2 wants all but the last equal, S3 at least 5 MiB and at most 10,000 of them."""
-
 
 class Upload:
     """An object that arrives in chunks: one PUT when it is small, else a multipart upload.

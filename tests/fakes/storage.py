@@ -89,6 +89,9 @@ class FakeStorage:
     async def abort_unfinished(self, key: str) -> None:
         self.cleared.append(key)
 
+    async def presign_get(self, key: str, expires_s: int, filename: str | None = None) -> str:
+        return f"https://bucket.example.org/{key}?for={expires_s}&as={filename}"
+
     def public_url(self, key: str) -> str:
         return f"https://files.example.org/{key}"
 

@@ -92,7 +92,7 @@ def test_a_missing_setting_is_named(changes: dict[str, str | None], setting: str
 @pytest.mark.parametrize(
     ("endpoint", "region"),
     [
-        ("https://account.r2.cloudflarestorage.com", "us-east-1"),
+        ("https://account.r2.cloudflarestorage.com", "auto"),
         ("http://127.0.0.1:9000", "us-east-1"),
         ("https://s3.eu-central-1.amazonaws.com", "eu-central-1"),
         ("https://s3.us-gov-west-1.amazonaws.com/", "us-gov-west-1"),
