@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from bot.dialogs import Dialog
 from shared import texts, uploads
@@ -16,7 +17,7 @@ from shared.steps.model import Ask
 async def answer_of(services: Services, ask: Ask, files: Sequence[Upload]) -> Json:
     """What is kept as the answer to a question: one file, or a list of them where it takes several."""
     values = [_value(services, ask, each) for each in files]
-    metas = [_meta(services, ask, each) for each in files]
+    metas = [await _meta(services, ask, each) for each in files]
     numbers = [each.id for each in files]
     if not ask.takes_many:
         shown, meta = files[0].name, to_engine(metas[0])
@@ -36,7 +37,7 @@ def _value(services: Services, ask: Ask, upload: Upload) -> str:
     return services.storage.public_url(key) if ask.public else key
 
 
-def _meta(services: Services, ask: Ask, upload: Upload) -> Json:
+async def _meta(services: Services, ask: Ask, upload: Upload) -> Json:
     """What the process gets to know of one file."""
     return {
         "name": sanitise_name(upload.name),  # a process may save the file under it
@@ -45,7 +46,24 @@ def _meta(services: Services, ask: Ask, upload: Upload) -> Json:
         "sha256": upload.sha256,
         "bucket": services.storage.bucket,
         "key": upload.object_key,
+        **await _link(services, ask, upload),
+        **({} if upload.delete_at is None else {"delete_after": _instant(upload.delete_at)}),
     }
+
+
+async def _link(services: Services, ask: Ask, upload: Upload) -> Json:
+    """An address that gives the file to whoever has it, and until when."""
+    lifetime_s = services.settings.file_link_s if ask.link_lifetime_s is None else ask.link_lifetime_s
+    if lifetime_s == 0:
+        return {}
+    until = datetime.now(UTC) + timedelta(seconds=lifetime_s)
+    url = await services.storage.presign_get(str(upload.object_key), lifetime_s, upload.name)
+    return {"url": url, "url_until": _instant(until)}
+
+
+def _instant(moment: datetime) -> str:
+    """A moment as the process reads it: ISO 8601, in UTC, to the second."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 async def done(dialog: Dialog, ask: Ask) -> Json:

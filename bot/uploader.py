@@ -7,6 +7,7 @@ and only ``stored`` makes it part of an answer.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -190,7 +191,7 @@ class Uploader:
         await self._abandon(upload, reply)
 
     async def _answer(self, tx: Tx, dialog: Dialog, upload: Upload, ask: Ask) -> None:
-        await settle(tx, upload, state="stored")
+        await _stored(tx, upload, ask)
         await outbox.end_shown(tx, _progress_key(upload))
         await _say(tx, upload, texts.file_stored(upload.name, upload.size_bytes or 0))
         answer = await collecting.answer_of(self._services, ask, [upload])
@@ -203,7 +204,7 @@ class Uploader:
             raise FileRefused("twice", name=upload.name)
         if len(others) >= ask.max_files:
             raise FileRefused("too_many", name=upload.name)
-        await settle(tx, upload, state="stored")
+        await _stored(tx, upload, ask)
         await dialog.list_files(ask)
 
     async def _refuse(self, upload: Upload, ask: Ask, sentence: str) -> None:
@@ -287,6 +288,13 @@ class Uploader:
             return
         async with people.speaking_to(tx, upload.chat_id):
             await _say(tx, upload, texts.say("file-lost"))
+
+
+async def _stored(tx: Tx, upload: Upload, ask: Ask) -> None:
+    """It is part of the answer, for as long as the author lets it be kept."""
+    if ask.retention_s is not None:
+        upload.delete_at = datetime.now(UTC) + timedelta(seconds=ask.retention_s)
+    await settle(tx, upload, state="stored", delete_at=upload.delete_at)
 
 
 def _progress_key(upload: Upload) -> str:

@@ -69,6 +69,10 @@ async def prune(db: Database, ages: Ages) -> dict[str, int]:
     async with db.begin() as tx:
         gone["process_starts"] = await _delete(tx, ProcessStart, _over_starts(ages), ProcessStart.due_at)
     async with db.begin() as tx:
+        gone["expired_files"] = await uploads.remove_expired(tx, BATCH)
+    async with db.begin() as tx:
+        gone["uploads"] = await _delete(tx, Upload, _over_uploads(ages), Upload.created_at)
+    async with db.begin() as tx:
         gone["rate_buckets"] = await _buckets(tx)
     async with db.begin() as tx:
         gone["sent_files"] = await _sent_files(tx, ages)
@@ -134,6 +138,20 @@ def _over_starts(ages: Ages) -> ColumnElement[bool]:
     return or_(
         and_(ProcessStart.state == "ended", ProcessStart.due_at < _before(ages.closed_s)),
         and_(ProcessStart.state == "failed", ProcessStart.due_at < _before(ages.set_aside_s)),
+    )
+
+
+def _over_uploads(ages: Ages) -> ColumnElement[bool]:
+    """Files that did not come to stay; the row of an object goes after its object and never before."""
+    return or_(
+        and_(
+            Upload.state.in_(("removed", "refused", "abandoned")), Upload.created_at < _before(ages.closed_s)
+        ),
+        and_(
+            Upload.state == "failed",
+            Upload.object_key.is_(None),
+            Upload.created_at < _before(ages.set_aside_s),
+        ),
     )
 
 

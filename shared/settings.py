@@ -62,6 +62,12 @@ class Settings(TopicSettings):
     r2_endpoint_url: str | None = None
     r2_bucket_name: str | None = None
     r2_public_url: str | None = None
+    upload_page_url: str | None = Field(
+        default=None, description="public https address of the upload page; unset: no page is offered"
+    )
+    file_link_s: int = Field(
+        default=86_400, ge=0, le=7 * 86_400, description="life of a file's presigned address; 0: none is made"
+    )
 
     topics: CommaSeparated = Field(default=(), description="topics to work on, comma-separated; empty: all")
     worker_id: str = Field(default="stepgram", description="lock owner of human steps, one for the fleet")

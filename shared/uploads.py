@@ -148,6 +148,18 @@ async def remove(tx: Tx, *which: ColumnElement[bool]) -> int:
     return count
 
 
+async def remove_expired(tx: Tx, limit: int) -> int:
+    """Let the objects go whose retention is over, the oldest first; how many there are."""
+    over = (
+        select(Upload.id)
+        .where(Upload.state == "stored", Upload.delete_at <= func.now())
+        .order_by(Upload.delete_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return await remove(tx, Upload.id.in_(over.scalar_subquery()))
+
+
 async def remove_unused(tx: Tx, pending_reply_id: int, answers: dict[str, Any]) -> int:
     """Take away the files of a step that are in none of its answers: replaced, skipped, or not done."""
     used = [number for answer in answers.values() if "value" in answer for number in answer.get("files", ())]

@@ -17,6 +17,9 @@ MAX_FILES = 50
 MADE_BY_TELEGRAM = {"photo": {".jpg", ".jpeg"}, "voice": {".ogg"}}
 """The extensions of what Telegram itself encodes; a video or a piece of music keeps its own."""
 
+MAX_LINK_S = 7 * 86_400
+"""By the signature's own rules, in every store."""
+
 MAX_OPTIONS = 500
 """They are shown by pages; more could not be found by anybody, and are kept in the row of every step."""
 
@@ -53,8 +56,20 @@ def _file(reading: Reading, name: str) -> Ask:
         public=reading.flag(f"{name}.public", default=False),
         strip_metadata=reading.flag(f"{name}.strip_metadata", default=False),
         **_validation(reading, name),
+        retention_s=reading.duration_s(f"{name}.retention"),
+        link_lifetime_s=_link_lifetime_s(reading, name),
         translations=reading.translations(label=f"{name}.label", help=f"{name}.help"),
     )
+
+
+def _link_lifetime_s(reading: Reading, name: str) -> int | None:
+    key = f"{name}.link_lifetime"
+    if (reading.get(key) or "").strip() in {"0", "PT0S"}:
+        return 0
+    seconds = reading.duration_s(key)
+    if seconds is not None and seconds > MAX_LINK_S:
+        reading.complain(key, f"found {reading.get(key)!r}", "a presigned address holds for P7D at most")
+    return seconds
 
 
 def _accept(reading: Reading, name: str) -> tuple[str, ...]:

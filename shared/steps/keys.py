@@ -318,6 +318,21 @@ KINDS = MappingProxyType(
                         "`false`",
                         "true",
                     ),
+                    Key(
+                        "link_lifetime",
+                        "[duration](#time) of at most `P7D`, or `PT0S`",
+                        "how long the address `url` in `s3_x_meta` gives the file to whoever has it; `PT0S`:"
+                        " there is no address",
+                        "`FILE_LINK_S`, a day",
+                        "PT1H",
+                    ),
+                    Key(
+                        "retention",
+                        DURATION,
+                        "the file is deleted from the bucket so long after it was stored",
+                        "it stays",
+                        "P90D",
+                    ),
                 ),
             ),
             Kind(

@@ -93,6 +93,10 @@ class Ask(_Said):
     strip_metadata: bool = False
     validator: str | None = None
     validator_argument: Any = None
+    retention_s: int | None = None
+    """So long after it was stored a file is deleted; None: never."""
+    link_lifetime_s: int | None = None
+    """The life of its presigned address, 0: none is made; None: as the setting says."""
 
     @property
     def takes_many(self) -> bool:

@@ -35,6 +35,8 @@ VALID_KEYS = {
     "max_bytes": "1000",
     "types": "document,photo",
     "min_files": "2",
+    "retention": "P90D",
+    "link_lifetime": "PT1H",
     "max_files": "3",
     "public": "true",
     "type": "string",
@@ -729,3 +731,9 @@ def test_problems_can_be_told_one_by_one_with_the_rule_that_each_breaks() -> Non
         ("recipient", "missing-recipient"),
         ("thread", "bad-value"),
     ]
+
+
+@pytest.mark.parametrize("lifetime", ["P8D", "P7DT1S", "a day", "P1M"])
+def test_an_address_holds_for_a_week_at_most(lifetime: str) -> None:
+    with pytest.raises(AuthorError, match=r"s3_x\.link_lifetime"):
+        read({"s3_x": "A file"}, {"s3_x.link_lifetime": lifetime}, needs_file=True)
