@@ -12,7 +12,7 @@ from typing import IO, Any, cast
 from boto3.s3.transfer import TransferConfig
 
 from devstack.parts.s3 import s3_client
-from shared.storage.upload import PART_BYTES
+from shared.storage.stores import PART_BYTES
 
 
 def main() -> None:

@@ -5,7 +5,9 @@ import base64
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import psutil
 import pytest
 import pytest_asyncio
@@ -161,6 +163,19 @@ async def test_an_infected_file_is_refused_and_kept_apart_and_nothing_passes_whi
         await world.start("bot", settings={"CLAMD_ADDRESS": clamd.address})
         await ada.sees("is stored", patience_s=60)
         assert await world.until_ended(instance) == "COMPLETED"
+
+
+async def test_the_process_gets_a_key_that_is_private_and_an_address_that_ends(agreeing: World) -> None:
+    world = agreeing
+    ada, instance = await asked(world, link_lifetime="PT1H", retention="P30D")
+    await ada.send("data.json", b'{"a": 1}')
+    assert await world.until_ended(instance) == "COMPLETED"
+    meta: dict[str, Any] = (await world.variables(instance))["s3_data_meta"]
+    async with httpx.AsyncClient() as anybody:
+        answer = await anybody.get(meta["url"])
+        assert (answer.content, answer.status_code) == (b'{"a": 1}', 200)
+        assert (await anybody.get(meta["url"].partition("?")[0])).status_code == 403
+    assert meta["url_until"] < meta["delete_after"]
 
 
 async def test_a_file_of_a_step_that_was_withdrawn_meanwhile_leaves_the_bucket(agreeing: World) -> None:

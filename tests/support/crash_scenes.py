@@ -327,7 +327,7 @@ _DEATHS: dict[str, Sequence[str | tuple[str, ...]]] = {
         "commit Starter.start",
     ],
     "pruned": [
-        *(f"commit prune#{number}" for number in range(1, 9)),
+        *(f"commit prune#{number}" for number in range(1, 11)),
         "commit Housekeeping._prune",
         "telegram editMessageReplyMarkup",
     ],
