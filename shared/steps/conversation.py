@@ -188,7 +188,9 @@ def content(step: Step) -> list[Draft]:
             continue
         drafts += _messages(words)
         words, was_line = [], False
-        caption = truncate(render_html(escape_value(item.label or "")), CAPTION_UNITS)
+        caption = render_html(escape_value(item.label or ""))
+        if utf16_len(caption.text) > CAPTION_UNITS:
+            words, caption = [caption], Rich("")  # Telegram takes no longer one; it follows as a text
         keys: dict[str, Any] = {"photo" if item.kind == "photo" else "document": item.value}
         drafts.append(Draft("task_content", caption, **keys))
     drafts += _messages(words)

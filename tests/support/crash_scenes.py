@@ -235,6 +235,7 @@ _DEATHS: dict[str, Sequence[str | tuple[str, ...]]] = {
     ],
     "shown": [
         "engine GET /process-instance/{id}/variables/{id}?deserializeValue",
+        "s3 HeadObject",
         "s3 GetObject",
         "telegram sendPhoto",
         "telegram sendDocument",
@@ -359,6 +360,8 @@ NO_DEATH = {
     "Deletions.leave_to_elder": "reads only",
     "Deletions._give_back": "as Loop._failed: if it is not done, claims lapse",
     "Backlog.refresh": "reads only",
+    "_states": "the operator's, reads only",
+    "_missing": "the operator's, reads only",
     "_replies": "the operator's, reads only",
     "_waiting": "the operator's, reads only",
     "_now": "the doctor's, reads only",

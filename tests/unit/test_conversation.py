@@ -428,3 +428,12 @@ def test_a_forced_reply_is_selective_only_where_it_replies_to_somebody() -> None
 def test_a_kept_picture_names_its_key_and_has_a_text_even_if_it_is_empty() -> None:
     (draft,) = opened(read({"photo_p": "p.png"}))
     assert draft.content() == {"text": "", "photo": "p.png"}
+
+
+def test_a_caption_that_is_too_long_follows_as_text() -> None:
+    label = "\n\n".join(f"Paragraph {number} 🎈 " + "x" * 300 for number in range(30))
+    file, *texts = content(read({"file_x": "a.pdf"}, {"file_x.label": label}))
+    assert (file.document, file.rich.text) == ("a.pdf", "")
+    assert all(draft.document is None for draft in texts)
+    told = " ".join(draft.rich.text for draft in texts)
+    assert [f"Paragraph {number} " in told for number in range(30)] == [True] * 30

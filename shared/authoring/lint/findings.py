@@ -12,7 +12,7 @@ RULES: Mapping[str, str] = MappingProxyType(
         "unknown-key": "The step becomes an incident instead of a message.",
         "bad-value": "The step becomes an incident instead of a message.",
         "bad-step": "The step becomes an incident instead of a message.",
-        "too-long": "What is beyond that is cut off.",
+        "too-long": "What is beyond that is cut off; a caption follows as a text of its own.",
         "placeholder": "No value was written there, and a step that needs it becomes an incident.",
         "missing-recipient": "Nobody can be asked, so the step becomes an incident.",
         "expression-in-property": "The engine evaluates inputs only, so its very characters are taken.",
