@@ -40,7 +40,7 @@ def main(served: Served = lambda modules: Topics()) -> None:
         if options.command == "migrate":
             _migrate(settings)
         elif options.command == "doctor":
-            sys.exit(asyncio.run(_doctor(settings, options.format)))
+            sys.exit(asyncio.run(_doctor(settings, options)))
         elif options.command == "deploy":
             asyncio.run(_deploy(settings, options, served))
         elif options.command == "files":
@@ -107,6 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--format", choices=("text", "json"), default="text")
     doctor = commands.add_parser("doctor", help="check all that Stepgram needs, and say how to mend it")
     doctor.add_argument("--format", choices=("text", "json"), default="text")
+    doctor.add_argument(
+        "--fix", action="store_true", help="set the bucket's CORS rules as the upload page needs them"
+    )
     return parser
 
 
@@ -160,23 +163,23 @@ def _migrate(settings: Settings) -> None:
     sys.stdout.write(f"the tables are at revision {migrations.latest()}\n")
 
 
-async def _doctor(settings: Settings, form: str) -> int:
+async def _doctor(settings: Settings, options: argparse.Namespace) -> int:
     from shared.doctor import report
 
-    findings = await report.examine(settings)
-    sys.stdout.write(f"{report.told(findings, form)}\n")
+    findings = await report.examine(settings, fix=options.fix)
+    sys.stdout.write(f"{report.told(findings, options.format)}\n")
     return 0 if report.is_well(findings) else 1
 
 
 async def _files(settings: Settings, form: str) -> int:
-    """0: bucket and rows agree; 1: they do not."""
-    found = await files.report(settings)
-    if form == "json":
-        sys.stdout.write(f"{json.dumps(found, ensure_ascii=False)}\n")
-    else:
-        lines = [each["line"] for each in found] or ["the bucket and the rows of files agree"]
-        sys.stdout.write("\n".join(lines) + "\n")
-    return int(bool(found))
+    """0: bucket and rows agree; 1: they do not, and each difference was told."""
+    agrees = True
+    async for line in files.told(settings, as_json=form == "json"):
+        agrees = False
+        sys.stdout.write(f"{line}\n")
+    if agrees and form == "text":
+        sys.stdout.write("the bucket and the rows of files agree\n")
+    return 0 if agrees else 1
 
 
 async def _deploy(settings: Settings, options: argparse.Namespace, served: Served) -> None:

@@ -1,6 +1,7 @@
 """Runs every part side by side and tells what they found."""
 
 import asyncio
+import functools
 import json
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -18,9 +19,10 @@ PARTS: dict[str, Callable[[Settings], Awaitable[list[Finding]]]] = {
 }
 
 
-async def examine(settings: Settings) -> list[Finding]:
-    """What every part found, in the order of the parts."""
-    found = await asyncio.gather(*(_part(name, look(settings)) for name, look in PARTS.items()))
+async def examine(settings: Settings, *, fix: bool = False) -> list[Finding]:
+    """What every part found, in the order of the parts; with ``fix`` what can be mended from here is."""
+    looks = PARTS | ({bucket.BUCKET: functools.partial(bucket.examine, fix=True)} if fix else {})
+    found = await asyncio.gather(*(_part(name, look(settings)) for name, look in looks.items()))
     return [finding for findings in found for finding in findings]
 
 

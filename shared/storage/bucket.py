@@ -230,33 +230,6 @@ class Storage:
         """
         await call(f"deleting {key}", lambda: self._client.delete_object(Bucket=self.bucket, Key=key))
 
-    async def keys(self, prefix: str) -> AsyncIterator[list[str]]:
-        """The keys that begin with ``prefix``, a page at a time.
-
-        Raises:
-            StorageUnavailable, StorageRefused: see there.
-        """
-        pages = iter(
-            self._client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-        )
-        while (page := await call(f"listing {prefix}", lambda: next(pages, None))) is not None:
-            if found := [each["Key"] for each in page.get("Contents", [])]:
-                yield found
-
-    async def unfinished(self, prefix: str) -> list[str]:
-        """The keys of multipart uploads that were begun and neither completed nor aborted.
-
-        Raises:
-            StorageUnavailable, StorageRefused: see there.
-        """
-
-        def work() -> list[str]:
-            pages = self._client.get_paginator("list_multipart_uploads")
-            found = pages.paginate(Bucket=self.bucket, Prefix=prefix)
-            return [each["Key"] for page in found for each in page.get("Uploads", [])]
-
-        return await call(f"looking for unfinished uploads of {prefix}", work)
-
     async def abort_unfinished(self, key: str) -> None:
         """Remove what a process that died has left of multipart uploads to a key: unseen, but paid for.
 

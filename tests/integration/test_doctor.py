@@ -120,6 +120,20 @@ async def test_a_bucket_that_is_not_there_for_us_names_its_setting(
     assert told in findings[0].found
 
 
+@pytest.mark.parametrize("fix", [False, True])
+async def test_a_page_may_send_files_where_the_server_allows_every_origin(stack: Stack, fix: bool) -> None:
+    settings = settings_for(stack, upload_page_url="https://bot.example.org/upload")
+    found = by_name(await bucket.examine(settings, fix=fix))
+    assert {str(finding.state) for finding in found.values()} == {"ok"}
+    assert found[bucket.CORS].found == "pages of https://bot.example.org may send files"
+    storage = Storage.from_settings(settings)
+    begun = await asyncio.to_thread(
+        lambda: storage._client.list_multipart_uploads(Bucket=storage.bucket).get("Uploads", [])
+    )
+    await storage.aclose()
+    assert [each["Key"] for each in begun if each["Key"].startswith(bucket.PREFIX)] == []
+
+
 async def test_a_token_that_telegram_refuses_is_told(stack: Stack, telegram: Telegram) -> None:
     settings = settings_for(stack, telegram_api_url=telegram.running.url, bot_token=SecretStr("99:wrong"))
     (token, *rest) = await bot.examine(settings)
