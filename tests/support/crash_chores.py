@@ -206,6 +206,14 @@ AGED = (
     " VALUES (1, %s, 'poison', '{}', 'poison', now() - interval '400 days')",
     "INSERT INTO process_starts (definition_key, business_key, variables, requested_by, state, due_at)"
     " VALUES ('old', 'old', '{}', %s, 'ended', now() - interval '400 days')",
+    # A file whose retention is over, and one that was refused long ago.
+    "INSERT INTO uploads (variable, chat_id, user_id, user_name, source, name, state, object_key, delete_at)"
+    " SELECT 's3_x', id, id, 'old', 'page', 'kept', 'stored', 'tasks/old/' || id, now() - interval '1 day'"
+    " FROM (SELECT %s::bigint AS id) AS old",
+    "INSERT INTO uploads (variable, chat_id, user_id, user_name, source, name, state, created_at)"
+    " VALUES ('s3_x', %s, 1, 'old', 'page', 'refused', 'refused', now() - interval '400 days')",
+    "INSERT INTO sent_files (bot_id, kind, object_key, etag, file_id, used_at)"
+    " VALUES (1, 'document', 'old/' || %s, 'etag', 'id', now() - interval '400 days')",
     "INSERT INTO rate_buckets (key, arrival_at) VALUES ('old:' || %s, now() - interval '1 day')",
 )
 
@@ -216,5 +224,8 @@ OLD = {
     "update": "SELECT count(*) FROM updates WHERE order_key = 'chat:' || %s",
     "poison": "SELECT count(*) FROM updates WHERE order_key = 'poison' AND update_id = %s",
     "start": "SELECT count(*) FROM process_starts WHERE definition_key = 'old' AND requested_by = %s",
+    "file": "SELECT count(*) FROM uploads WHERE chat_id = %s AND name = 'kept' AND state <> 'removed'",
+    "refused": "SELECT count(*) FROM uploads WHERE chat_id = %s AND name = 'refused'",
+    "file_id": "SELECT count(*) FROM sent_files WHERE object_key = 'old/' || %s",
     "budget": "SELECT count(*) FROM rate_buckets WHERE key = 'old:' || %s",
 }

@@ -135,11 +135,13 @@ async def _stored(stage: Stage, content: bytes) -> None:
     """The file is in the bucket and the process has its key."""
     await stage.sees("is stored")
     assert await stage.until_ended() == "COMPLETED"
-    key = (await stage.world.variables(stage.instance))["s3_data"]
+    variables = await stage.world.variables(stage.instance)
+    key, told = variables["s3_data"], variables["s3_data_meta"]
     digest = hashlib.sha256(content).hexdigest()
     stage.files[key] = digest
     meta = {"name": "data.json", "size": len(content), "type": "application/json", "sha256": digest}
-    stage.given |= {"s3_data": key, "s3_data_meta": meta | {"bucket": stage.lane.tenant, "key": key}}
+    link = {name: told[name] for name in ("url", "url_until")}
+    stage.given |= {"s3_data": key, "s3_data_meta": meta | {"bucket": stage.lane.tenant, "key": key} | link}
 
 
 async def upload(stage: Stage) -> None:
