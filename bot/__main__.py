@@ -8,7 +8,7 @@ from typing import Any
 from bot import commands
 from bot.completer import Completer
 from bot.dispatcher import Dispatcher
-from bot.receiver import receiver
+from bot.receiver import receiving
 from bot.starter import EngineUsers, Starter
 from bot.uploader import Uploader
 from shared.queues import Loop
@@ -17,7 +17,6 @@ from shared.service import Part, Services, main
 
 async def compose(services: Services, stopping: asyncio.Event) -> Sequence[Part]:
     """The parts of a bot process."""
-    receive = receiver(services)
     loops: list[Loop[Any]] = [
         Dispatcher(services).loop(),
         Uploader(services).loop(),
@@ -26,7 +25,7 @@ async def compose(services: Services, stopping: asyncio.Event) -> Sequence[Part]
         EngineUsers(services).loop(),
         *services.senders(),
     ]
-    return [services.wakeups.run, receive, commands.registration(services), *(loop.run for loop in loops)]
+    return [services.wakeups.run, *receiving(services), commands.registration(services), *(loop.run for loop in loops)]
 
 
 if __name__ == "__main__":

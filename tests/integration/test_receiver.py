@@ -15,7 +15,9 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from bot import receiver as module
-from bot.receiver import MAX_BODY_BYTES, SECRET_HEADER, Poller, Webhook, receiver
+from bot.receiver import Poller, receiving
+from bot.web import server, webhook
+from bot.web.webhook import MAX_BODY_BYTES, SECRET_HEADER, Webhook
 from shared import inbox
 from shared.db import Database
 from shared.errors import ConfigurationError, WorldError
@@ -282,7 +284,7 @@ def test_a_webhook_without_a_secret_refuses_to_start(fakes: Fakes, secret: str |
     given = None if secret is None else SecretStr(secret)
     set_to(fakes, webhook_url="https://bot.example.org/hook", webhook_secret=given)
     with pytest.raises(ConfigurationError, match="WEBHOOK_SECRET"):
-        receiver(fakes.services)
+        receiving(fakes.services)
 
 
 @pytest.mark.parametrize("address", ["localhost", "localhost:", "localhost:http"])
@@ -291,18 +293,19 @@ def test_an_address_that_is_none_refuses_to_start(fakes: Fakes, address: str) ->
         fakes, webhook_url="https://x.example.org", webhook_secret=SecretStr(SECRET), listen_address=address
     )
     with pytest.raises(ConfigurationError, match="LISTEN_ADDRESS"):
-        receiver(fakes.services)
+        receiving(fakes.services)
 
 
 def test_without_a_webhook_it_polls(fakes: Fakes) -> None:
-    assert "Poller" in receiver(fakes.services).__qualname__
+    (part,) = receiving(fakes.services)
+    assert "Poller" in part.__qualname__
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def hook(fakes: Fakes) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the web application."""
     set_to(fakes, webhook_url="https://bot.example.org/hook", webhook_secret=SecretStr(SECRET))
-    transport = httpx.ASGITransport(app=Webhook(fakes.services).app())
+    transport = httpx.ASGITransport(app=server.application(fakes.services.health, Webhook(fakes.services).routes()))
     async with httpx.AsyncClient(transport=transport, base_url="http://bot") as client:
         yield client
 
@@ -417,11 +420,11 @@ async def test_a_bad_request_is_refused_before_its_body_and_hung_up_on(
     fakes: Fakes, telegram: Telegram, monkeypatch: pytest.MonkeyPatch, request_head: bytes, status: bytes
 ) -> None:
     """Not one byte of the body is sent here: whoever waited for it would never answer."""
-    monkeypatch.setattr(module, "DRAIN_S", 0)
+    monkeypatch.setattr(server, "DRAIN_S", 0)
     address = free_address()
     set_to(fakes, webhook_url="https://bot.example.org/hook", webhook_secret=SecretStr(SECRET))
     set_to(fakes, listen_address=address)
-    async with running(receiver(fakes.services)):
+    async with running(*receiving(fakes.services)):
 
         async def listens() -> bool:
             with contextlib.suppress(OSError):
@@ -437,7 +440,7 @@ async def test_a_bad_request_is_refused_before_its_body_and_hung_up_on(
 async def test_telegram_delivers_to_the_address_that_it_is_told(
     fakes: Fakes, telegram: Telegram, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "pause_s", lambda *_: 0.01)
+    monkeypatch.setattr(webhook, "pause_s", lambda *_: 0.01)
     address = free_address()
     set_to(
         fakes,
@@ -447,7 +450,7 @@ async def test_telegram_delivers_to_the_address_that_it_is_told(
     )
     ann = await telegram.ann()
     await telegram.fault("500", "setWebhook")
-    async with running(receiver(fakes.services)):
+    async with running(*receiving(fakes.services)):
 
         async def is_set() -> bool:
             return bool((await telegram.call("getWebhookInfo"))["url"])

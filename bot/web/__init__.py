@@ -1,0 +1,1 @@
+"""What a bot process serves over HTTP: its health, the webhook, and the page for larger files."""
