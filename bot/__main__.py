@@ -11,6 +11,7 @@ from bot.dispatcher import Dispatcher
 from bot.receiver import receiving
 from bot.starter import EngineUsers, Starter
 from bot.uploader import Uploader
+from bot.web.sending import Sending
 from shared.queues import Loop
 from shared.service import Part, Services, main
 
@@ -23,9 +24,15 @@ async def compose(services: Services, stopping: asyncio.Event) -> Sequence[Part]
         Completer(services).loop(),
         Starter(services).loop(),
         EngineUsers(services).loop(),
+        Sending(services).loop(),
         *services.senders(),
     ]
-    return [services.wakeups.run, *receiving(services), commands.registration(services), *(loop.run for loop in loops)]
+    return [
+        services.wakeups.run,
+        *receiving(services),
+        commands.registration(services),
+        *(loop.run for loop in loops),
+    ]
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import cast
 
 from telegram import InaccessibleMessage
 
-from bot import collecting, commands, deciding, groups, overview, preferences, starting
+from bot import collecting, commands, deciding, groups, overview, page_offers, preferences, starting
 from bot.context import Context
 from bot.dialogs import Dialog, how_it_ended, may_answer, open_dialog, was_handed_over
 from shared import endings, outbox, texts, transitions
@@ -202,6 +202,8 @@ async def _choose(context: Context, dialog: Dialog, index: int, option: str) -> 
     way, number = option[:1], option[1:]
     if option == "n":
         context.toast()
+    elif option == "u" and dialog.step.asks[index].is_file:
+        await page_offers.tapped(context, dialog, dialog.step.asks[index])
     elif way == "x" and number.isdigit() and dialog.step.asks[index].takes_many:
         await _accepted(context, dialog)
         await collecting.take_away(dialog, dialog.step.asks[index], int(number))

@@ -72,7 +72,9 @@ async def done(dialog: Dialog, ask: Ask) -> Json:
     Raises:
         InvalidAnswer: some files are on their way still, or there are too few.
     """
-    files = await uploads.of_variable(dialog.tx, dialog.reply.id, ask.name)
+    # What a browser has not sent as a whole is left out: it may never be.
+    here = (*uploads.IN_HAND, "stored")
+    files = await uploads.of_variable(dialog.tx, dialog.reply.id, ask.name, here)
     if any(each.state != "stored" for each in files):
         raise InvalidAnswer(texts.say("files-on-their-way"))
     if not files and not ask.required:

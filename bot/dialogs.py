@@ -59,6 +59,26 @@ class Dialog:
             derive_key(self.services.settings.bot_token.get_secret_value()),
         )
 
+    async def may_be_answered_by(self, user_id: int) -> bool:
+        """Whether a person may answer: its recipient, or in a group whoever its rule allows.
+
+        Of a step that one person takes it is that person, whom an administrator may have chosen.
+        """
+        step = self.step
+        if self.reply.claimed_by is not None:
+            return user_id == self.reply.claimed_by
+        if step.recipient_id is not None:
+            return user_id == step.recipient_id
+        if isinstance(step.allow, tuple):
+            return user_id in step.allow
+        if step.allow == "anyone":
+            return True
+        if step.allow == "admins":
+            return await _is_admin(self.services, self.reply.chat_id, user_id)
+        async with asking_the_engine():
+            group = step.allow.removeprefix(ENGINE_GROUP)
+            return await self.services.engine.is_member(f"tg_user_{user_id}", group)
+
     async def post(self, *drafts: Draft) -> None:
         """Queue the next messages of this step."""
         await outbox.post(
@@ -231,32 +251,18 @@ async def has_expired(context: Context) -> bool:
 
 
 async def may_answer(context: Context, dialog: Dialog, user: User) -> bool:
-    """Whether a person may answer a step: its recipient, or in a group whoever its rule allows.
-
-    Of a step that one person takes it is that person, whom an administrator may have chosen.
-    """
-    step = dialog.step
-    if was_handed_over(context, dialog):
-        return False
-    if dialog.reply.claimed_by is not None:
-        return user.id == dialog.reply.claimed_by
-    if step.recipient_id is not None:
-        return user.id == step.recipient_id
-    if isinstance(step.allow, tuple):
-        return user.id in step.allow
-    if step.allow == "anyone":
-        return True
-    if step.allow == "admins":
-        return await is_admin(context, dialog.reply.chat_id, user)
-    async with asking_the_engine():
-        group = step.allow.removeprefix(ENGINE_GROUP)
-        return await context.services.engine.is_member(f"tg_user_{user.id}", group)
+    """Whether a person may answer a step here and now."""
+    return not was_handed_over(context, dialog) and await dialog.may_be_answered_by(user.id)
 
 
 async def is_admin(context: Context, chat_id: int, user: User) -> bool:
     """Whether a person is an administrator of a group, by Telegram's word of this moment."""
-    found = await context.services.bot.get_chat_administrators(chat_id, read_timeout=ASK_TIMEOUT_S)
-    return any(each.user.id == user.id for each in found)
+    return await _is_admin(context.services, chat_id, user.id)
+
+
+async def _is_admin(services: Services, chat_id: int, user_id: int) -> bool:
+    found = await services.bot.get_chat_administrators(chat_id, read_timeout=ASK_TIMEOUT_S)
+    return any(each.user.id == user_id for each in found)
 
 
 async def target(context: Context) -> tuple[Dialog | None, int | None]:

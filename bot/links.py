@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bot import dialogs, groups, starting
+from bot import dialogs, groups, page_offers, starting
 from bot.context import Context
 from shared import outbox, replies, starts, texts, transitions
 from shared.engine.records import DeployedDefinition
@@ -22,6 +22,8 @@ async def follow(context: Context, token: str) -> None:
         await context.say(texts.say("link-not-valid"))
     elif link.kind == "step":
         await _to_step(context, int(link.subject))
+    elif link.kind == "upload":
+        await page_offers.follow(context, int(link.subject))
     else:
         # The end of the token is its signature: as good as the link's own name.
         await _to_process(context, link.subject, f"start:{context.user.id}:{token[-16:]}")

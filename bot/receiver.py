@@ -15,6 +15,7 @@ import structlog
 from telegram.error import TelegramError
 
 from bot.web import server
+from bot.web.routes import UploadRoutes
 from bot.web.webhook import ALLOWED_UPDATES, Webhook
 from shared import inbox, metrics
 from shared.db import direct_connection
@@ -39,16 +40,19 @@ Connection = psycopg.AsyncConnection[tuple[object, ...]]
 
 LEADER_LOCK_CLASS = 7_300_212
 
+
 def receiving(services: Services) -> list[Part]:
     """What receives updates as the settings say, and the web server where anything needs one.
 
     Raises:
         ConfigurationError: a webhook without WEBHOOK_SECRET, or a LISTEN_ADDRESS that is none.
     """
+    page = UploadRoutes(services).routes() if services.settings.upload_page_url else []
     if services.settings.webhook_url is None:
-        return [Poller(services).run]
+        serving = [server.WebServer(services, page).run] if page else []
+        return [Poller(services).run, *serving]
     webhook = Webhook(services)
-    return [webhook.tell, server.WebServer(services, webhook.routes()).run]
+    return [webhook.tell, server.WebServer(services, [*page, *webhook.routes()]).run]
 
 
 class Poller:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from bot import collecting
+from bot.assembling import put_together
 from bot.dialogs import Dialog
 from bot.uploads import refusal, size_limit
 from shared import outbox, people, texts, transitions, uploads
@@ -91,7 +92,13 @@ class Uploader:
             await discard_local(upload.local_path)
 
     async def _fetch(self, upload: Upload, reply: PendingReply, ask: Ask) -> None:
-        """From Telegram into the bucket: checked by its first bytes before the first of them goes there."""
+        """From Telegram into the bucket: checked by its first bytes before the first of them goes there.
+
+        What a browser has sent lies there in parts.
+        """
+        if upload.source == "page":
+            await self._stripped(upload, ask, *await put_together(self._services, upload, ask))
+            return
         await self._choose_key(upload, reply)
         try:
             await self._transfer(upload, ask)
@@ -115,6 +122,10 @@ class Uploader:
                 content_type=kind.mime,
                 max_bytes=limit,
             )
+        await self._stripped(upload, ask, stored, kind)
+
+    async def _stripped(self, upload: Upload, ask: Ask, stored: StoredObject, kind: FileType) -> None:
+        """The object is in the bucket; where its author wants that, without what a picture tells besides."""
         if ask.strip_metadata:
             stripped = await self._examiner.strip(stored.key, kind=kind, size_bytes=stored.size_bytes)
             stored = stripped or stored

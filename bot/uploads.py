@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from telegram import Message, User
 from telegram.constants import ChatAction
 
-from bot import dialogs
+from bot import dialogs, page_offers
 from bot.context import Context
 from bot.dialogs import Dialog
 from shared import replies, texts, uploads
@@ -123,7 +123,9 @@ async def _accept(context: Context, dialog: Dialog, ask: Ask, sent: _Sent) -> No
         await admit(context.tx, context.services, dialog, ask, offered, context.user)
     except FileRefused as refused:
         if sentence := refusal(refused, ask):
-            await context.say(sentence)
+            await context.say(sentence, page_offers.under_refusal(context, dialog, ask, refused))
+        if refused.reason == "too_large_for_telegram" and context.is_private:
+            await page_offers.offer(context, dialog, ask)
         return
     await uploads.accept(
         context.tx,
@@ -172,7 +174,7 @@ async def admit(tx: Tx, services: Services, dialog: Dialog, ask: Ask, offered: O
     if ask.takes_many:
         if len(await uploads.of_variable(tx, dialog.reply.id, ask.name)) >= ask.max_files:
             raise FileRefused("too_many")
-    elif await uploads.of_variable(tx, dialog.reply.id, ask.name, uploads.UNDER_WAY):
+    elif await uploads.of_variable(tx, dialog.reply.id, ask.name, uploads.IN_HAND):
         raise FileRefused("one_is_on_its_way")
     await _within_the_day(tx, settings, dialog, size_bytes, user)
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import re
+import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -40,7 +41,9 @@ async def run(console: Console) -> int:
     state_dir = STATE_DIR / f"bot-{bot.id}" if bot else STATE_DIR
     files = sorted((CHECKOUT / "bpmn").glob("*.bpmn"))
     parts = [part for part in PARTS if not (bot and part == "telegram")]
-    settings = bot.settings if bot else {}
+    address = f"127.0.0.1:{free_port()}"
+    page = {"LISTEN_ADDRESS": address, "UPLOAD_PAGE_URL": f"http://{address}"}
+    settings = {**page, **bot.settings} if bot else page
     async with product_for_people(
         console, state_dir, files, parts=parts, engine=engine, settings=settings, durable=True
     ) as (product, _):
@@ -53,6 +56,13 @@ async def run(console: Console) -> int:
             await _follow(console, product)
         console.print("stopping everything ...")
     return 0
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 # A real bot

@@ -40,7 +40,7 @@ log = structlog.get_logger(__name__)
 Tx = AsyncSession
 """An open transaction; whoever opened it commits it."""
 
-SCHEMA_REVISION = "0012"
+SCHEMA_REVISION = "0013"
 """The revision of migrations/ that this version of the code needs."""
 
 CHANNEL = "stepgram"

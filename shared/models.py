@@ -218,6 +218,7 @@ class Upload(Queued):
             "infected",
         ),
         CheckConstraint("source = 'page' OR source = 'telegram' AND file_id IS NOT NULL", name="source"),
+        CheckConstraint("state <> 'sending' OR source = 'page'", name="sending"),
         # What lies in the bucket can be found there, and belongs to one row.
         CheckConstraint(
             "state NOT IN ('arrived', 'stored', 'infected') OR object_key IS NOT NULL", name="object_key"
@@ -235,11 +236,13 @@ class Upload(Queued):
             postgresql_where=text("state = 'stored' AND delete_at IS NOT NULL"),
         ),
         Index("ix_uploads_over", "state", "created_at"),
+        Index("ix_uploads_page_id", "page_id", postgresql_where=text("page_id IS NOT NULL")),
     )
 
     pending_reply_id: Mapped[int | None] = mapped_column(
         ForeignKey("pending_replies.id", ondelete="SET NULL")
     )
+    page_id: Mapped[int | None] = mapped_column(ForeignKey("upload_pages.id", ondelete="SET NULL"))
     variable: Mapped[str]
     chat_id: Mapped[int]
     message_id: Mapped[int | None]
@@ -280,6 +283,32 @@ class SentFile(Base):
     """Of the content that was sent; an object that was replaced is uploaded anew."""
     file_id: Mapped[str]
     used_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class UploadPage(Queued):
+    """A page for one person and one question of a step, on which files are sent by a browser.
+
+    It waits to be closed: an open one when its link expires, a taken one when nobody may come back any more.
+    """
+
+    __tablename__ = "upload_pages"
+    __table_args__ = (
+        _states("open", "taken", "closed"),
+        # One browser takes a page, and is known by it.
+        CheckConstraint("state <> 'taken' OR session_hash IS NOT NULL", name="session"),
+        _waiting("upload_pages", "open", "taken"),
+        Index("ix_upload_pages_pending_reply_id", "pending_reply_id"),
+    )
+
+    pending_reply_id: Mapped[int] = mapped_column(ForeignKey("pending_replies.id", ondelete="CASCADE"))
+    variable: Mapped[str]
+    chat_id: Mapped[int]
+    user_id: Mapped[int]
+    user_name: Mapped[str]
+    until: Mapped[datetime]
+    """Until when a browser may take it."""
+    session_hash: Mapped[str | None]
+    """SHA-256 in hex of what only that browser knows."""
 
 
 class Deadline(Queued):

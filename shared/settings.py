@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from typing import Annotated
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -55,16 +56,21 @@ class Settings(TopicSettings):
     )
     webhook_url: str | None = Field(default=None, description="public address; updates come by webhook")
     webhook_secret: SecretStr | None = None
-    listen_address: str = Field(default="127.0.0.1:8443", description="HOST:PORT where the webhook listens")
+    listen_address: str = Field(
+        default="127.0.0.1:8443", description="HOST:PORT of the webhook and the upload page"
+    )
+    upload_page_url: str | None = Field(
+        default=None, description="public address of LISTEN_ADDRESS; people get a page for larger files"
+    )
+    upload_link_s: int = Field(
+        default=3600, gt=0, le=7 * 86_400, description="how long a link to that page waits to be used"
+    )
 
     r2_access_key_id: str | None = None
     r2_secret_access_key: SecretStr | None = None
     r2_endpoint_url: str | None = None
     r2_bucket_name: str | None = None
     r2_public_url: str | None = None
-    upload_page_url: str | None = Field(
-        default=None, description="public https address of the upload page; unset: no page is offered"
-    )
     file_link_s: int = Field(
         default=86_400, ge=0, le=7 * 86_400, description="life of a file's presigned address; 0: none is made"
     )
@@ -144,6 +150,16 @@ class Settings(TopicSettings):
     )
     log_format: str = Field(default="text", pattern="^(text|json)$")
     log_level: str = "INFO"
+
+    @field_validator("upload_page_url")
+    @classmethod
+    def _page_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        address = urlsplit(value)
+        if address.scheme not in {"https", "http"} or not address.hostname or address.query:
+            raise ValueError(f"found {value!r}, and an address is expected, like https://bot.example.org")
+        return value.rstrip("/")
 
     @field_validator("quiet_hours")
     @classmethod

@@ -5,8 +5,11 @@ says whether the signature also covers a person (u) or serves anyone (a); who pr
 the person need not be in the data. Replay is not this module's matter: a tap is single use by the state of
 its row.
 
-A link's token is likewise ``<u or a><s or p><expiry><subject><mac>``, without dots, for Telegram takes none
-in a start parameter: the subject is the step (s) or the process (p) that it leads to.
+A page's token is ``<w or b>.<page>.<person>.<expiry>.<mac>``: it stands in an address of ours.
+
+A link's token is likewise ``<u or a><s, p or u><expiry><subject><mac>``, without dots, for
+Telegram takes none in a start parameter: the subject is the step (s), the process (p) or the upload page (u)
+that it leads to.
 """
 
 import base64
@@ -32,12 +35,21 @@ _LINK_MAC_CHARS = 24
 
 _EXPIRY_CHARS = 7
 _LINK = re.compile(
-    rf"(?P<body>(?P<scope>[ua])(?P<kind>[sp])(?P<until>[0-9a-z]{{{_EXPIRY_CHARS}}})(?P<subject>[0-9a-z]{{1,16}}))"
+    rf"(?P<body>(?P<scope>[ua])(?P<kind>[spu])(?P<until>[0-9a-z]{{{_EXPIRY_CHARS}}})(?P<subject>[0-9a-z]{{1,16}}))"
     rf"(?P<mac>[A-Za-z0-9_-]{{{_LINK_MAC_CHARS}}})",
     re.ASCII,
 )
 LINKS = "start-link"
 """The purpose of the key that signs links (:func:`derive_key`)."""
+
+PAGES = "upload-page"
+"""The purpose of the key that signs the addresses of upload pages."""
+
+_PAGE = re.compile(
+    r"(?P<body>(?P<kind>[wb])\.(?P<page>[0-9a-z]{1,13})\.(?P<user>[0-9a-z]{1,13})\.(?P<until>[0-9a-z]{1,8}))"
+    rf"\.(?P<mac>[A-Za-z0-9_-]{{{_LINK_MAC_CHARS}}})",
+    re.ASCII,
+)
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -53,10 +65,29 @@ class Tap:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Where a genuine link leads: to the step of a pending reply's id, or to a process by its short key."""
+    """Where a genuine link leads: to the step of a pending reply's id, to a process by its short key, or to
+    an upload page by its id.
+    """
 
-    kind: Literal["step", "process"]
+    kind: Literal["step", "process", "upload"]
     subject: str
+
+
+PageKind = Literal["webapp", "browser"]
+"""How an upload page is meant to be opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageToken:
+    """Which upload page an address is of, whose, until when, and how it is meant to be opened.
+
+    A Web App's is of use to whom Telegram says its opener is; a browser's to whoever comes first.
+    """
+
+    kind: PageKind
+    page_id: int
+    user_id: int
+    until: datetime
 
 
 def derive_key(bot_token: str, label: str = "callback-data") -> bytes:
@@ -106,7 +137,7 @@ def sign_link(link: Link, until: datetime, user_id: int | None, key: bytes) -> s
         ValueError: it has no room for the subject or the moment.
     """
     scope = "a" if user_id is None else "u"
-    subject = _base36(int(link.subject)) if link.kind == "step" else link.subject
+    subject = link.subject if link.kind == "process" else _base36(int(link.subject))
     expiry = _base36(int(until.timestamp())).rjust(_EXPIRY_CHARS, "0")
     body = f"{scope}{link.kind[0]}{expiry}{subject}"
     token = body + _mac(body, user_id, key, chars=_LINK_MAC_CHARS)
@@ -125,9 +156,31 @@ def verify_link(token: str, user_id: int, key: bytes, *, now: datetime | None = 
         return None
     if (now or datetime.now(UTC)).timestamp() >= int(match["until"], 36):
         return None
-    if match["kind"] == "s":
-        return Link("step", str(int(match["subject"], 36)))
+    if match["kind"] in {"s", "u"}:
+        return Link("step" if match["kind"] == "s" else "upload", str(int(match["subject"], 36)))
     return Link("process", match["subject"])
+
+
+def sign_page(token: PageToken, key: bytes) -> str:
+    """A page's token in text, for a path."""
+    expiry = _base36(int(token.until.timestamp()))
+    body = ".".join((token.kind[0], _base36(token.page_id), _base36(token.user_id), expiry))
+    return f"{body}.{_mac(body, None, key, chars=_LINK_MAC_CHARS)}"
+
+
+def verify_page(text: str, key: bytes) -> PageToken | None:
+    """The page that a genuine token is of; whether it has expired is its caller's to ask. Never raises."""
+    match = _PAGE.fullmatch(text)
+    if match is None:
+        return None
+    if not hmac.compare_digest(_mac(match["body"], None, key, chars=_LINK_MAC_CHARS), match["mac"]):
+        return None
+    try:
+        until = datetime.fromtimestamp(int(match["until"], 36), UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    kind: PageKind = "webapp" if match["kind"] == "w" else "browser"
+    return PageToken(kind, int(match["page"], 36), int(match["user"], 36), until)
 
 
 def short_key(key: str, tenant_id: str | None = None) -> str:

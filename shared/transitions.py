@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import CursorResult, Table, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from shared import endings, metrics, outbox, people, texts, uploads
+from shared import endings, metrics, outbox, people, texts, upload_pages, uploads
 from shared.db import Tx, notify
 from shared.markup import render_html
 from shared.models import Json, PendingReply
@@ -346,6 +346,7 @@ async def completed(tx: Tx, reply: PendingReply, state: str = "completed") -> No
     await settle(tx, reply, state=state, closed_at=func.now())
     # A failed one keeps its files as it keeps its answer: both may be told again.
     if state != "failed" and any(ask["type"] == "file" for ask in reply.step.get("asks", ())):
+        await upload_pages.end(tx, reply.id)
         await uploads.remove_unused(tx, reply.id, reply.answers if state == "completed" else {})
     metrics.step_event(tx, "completed", reply, outcome=state)
     await notify(tx, FETCH_SIGNAL)
@@ -369,6 +370,7 @@ async def withdrawn(tx: Tx, reply_id: int, *, answered: bool = False) -> bool:
     )
     if changed is None:
         return False
+    await upload_pages.end(tx, reply_id)
     if not answered:  # the answer of an answered one is kept, with its files
         await uploads.remove_unused(tx, reply_id, {})
     await _retire(tx, reply_id, "expired-note")

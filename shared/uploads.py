@@ -17,6 +17,9 @@ UPLOADS = Queue("uploads", Upload, ("queued", "arrived", "removing"), poison="fa
 UNDER_WAY = ("sending", "queued", "arrived")
 """The states of a file that may still become part of an answer."""
 
+IN_HAND = ("queued", "arrived")
+"""Those of them that are with us as a whole, so that something becomes of them soon."""
+
 ALBUM_QUIET_S = 2.0
 """An album is whole when nothing more of it has come for so long; measured by its rows, so on any replica."""
 

@@ -133,6 +133,9 @@ class Parker:
             )
         if not step.title and not step.asks_nothing:
             step = step.model_copy(update={"title": info.name or ""})
+        offers_page = self._services.settings.upload_page_url is not None and step.chat_id > 0
+        if offers_page and any(ask.is_file for ask in step.asks):
+            step = step.model_copy(update={"upload_page": True})
         if step.expires_after_s is not None:
             until = datetime.now(UTC) + timedelta(seconds=step.expires_after_s)
             step = step.model_copy(update={"until": until})

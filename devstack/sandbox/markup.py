@@ -18,11 +18,11 @@ REQUESTS = {
 }
 KEYBOARD_OPTIONS = ("is_persistent", "resize_keyboard", "one_time_keyboard", "selective")
 PLACEHOLDER_CHARS = 64
+COPY_TEXT_CHARS = 256
 INLINE_ACTIONS = (
     "switch_inline_query",
     "switch_inline_query_chosen_chat",
     "switch_inline_query_current_chat",
-    "copy_text",
     "login_url",
 )
 BUTTON_STYLES = ("danger", "success", "primary")
@@ -145,6 +145,11 @@ def _inline_action(fields: Fields, *, private: bool) -> Json:
         if not private:
             raise bad_request("BUTTON_TYPE_INVALID")
         return {"web_app": {"url": url}}
+    if "copy_text" in fields:
+        copied = fields.fields("copy_text").text("text")
+        if not 1 <= len(copied) <= COPY_TEXT_CHARS:
+            raise bad_request("BUTTON_COPY_TEXT_INVALID")  # the limit is documented, these words are not
+        return {"copy_text": {"text": copied}}
     for name in INLINE_ACTIONS:
         if name in fields:
             return {name: fields.values[name]}

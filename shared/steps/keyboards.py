@@ -49,6 +49,8 @@ def question_rows(step: Step, index: int, sign: Sign, answers: Json, view: View 
 
     partial = answers.get(ask.name, {})
     rows = rows_of(ask, partial, press, view)
+    if ask.is_file and step.upload_page:
+        rows = (*rows, ((texts.say("button-upload-page"), press("u")),))
     ways: list[Button] = []
     if not ask.required:
         ways.append((texts.say("button-skip"), press("s")))

@@ -142,6 +142,8 @@ class Step(_Said):
     shown: tuple[Shown, ...] = ()
     asks: tuple[Ask, ...] = ()
     actions: tuple[Action, ...] = ()
+    upload_page: bool = False
+    """Whether its questions for files offer a page for larger ones."""
     review: bool = False
     cancellable: bool = False
     on_cancel: str | None = None

@@ -3,7 +3,7 @@
 A button's item is its question, ``q2``; its option says what it does: a number chooses, ``t`` and a number
 ticks, ``d`` is done, ``p`` and a number shows a page, ``a`` and a number a page of the step's own buttons,
 ``m202603`` a month, ``y20260314`` takes a day, ``s`` skips, ``b`` goes back, ``k`` keeps the answer of
-before, ``n`` does nothing.
+before, ``u`` offers the page for larger files, ``n`` does nothing.
 """
 
 import calendar

@@ -14,6 +14,7 @@ from shared.errors import ConfigurationError
 from shared.files import sanitise_name
 from shared.settings import Settings
 from shared.storage.errors import ObjectMissing, StorageRefused, call
+from shared.storage.multipart import Multipart
 from shared.storage.seekable import SeekableObject
 from shared.storage.stores import PART_BYTES, Store, store_at
 from shared.storage.upload import Upload
@@ -92,6 +93,8 @@ class Storage:
         self._client = client
         self._public_url = public_url
         self._part_bytes = part_bytes
+        self.multipart = Multipart(client, bucket)
+        """For objects whose parts a browser sends."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:

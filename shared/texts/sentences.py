@@ -244,6 +244,53 @@ def _or(words: Sequence[str]) -> str:
     return said
 
 
+def upload_link(label: str, until: datetime) -> str:
+    """The message with a link to the upload page."""
+    words = say("upload-link", label=f"<b>{esc(label)}</b>", moment=formats.clock(until))
+    return f"{words}<br/><i>{say('upload-link-once')}</i>"
+
+
+def page_kinds(accept: tuple[str, ...]) -> str:
+    """Which files the upload page takes."""
+    return say("page-kinds", kinds=_or(accept))
+
+
+def page_count(least: int, most: int) -> str:
+    """How many files the upload page takes."""
+    return say("page-up-to", most=most) if least == 1 else say("page-several", least=least, most=most)
+
+
+def page_words(accept: tuple[str, ...], limit: int) -> dict[str, str]:
+    """What the script of the upload page says; it puts the values in braces itself."""
+    return {
+        "wrong_kind": file_refused("wrong_extension", accept) if accept else "",
+        "empty": say("file-empty"),
+        "too_large": file_refused("too_large", accept, limit),
+        "too_many": say("page-too-many"),
+        "waiting": say("page-waiting"),
+        "sending": say("page-sending", percent="{percent}", size="{size}"),
+        "left": say("page-left", span="{span}"),
+        "paused": say("page-paused", percent="{percent}"),
+        "offline": say("page-offline"),
+        "interrupted": say("page-interrupted", percent="{percent}"),
+        "checking": say("page-checking"),
+        "stored": say("page-stored"),
+        "all_done": say("page-all-done"),
+        "now_done": say("page-now-done", done=say("page-done")),
+        "pause": say("page-pause"),
+        "resume": say("page-resume"),
+        "remove": say("page-remove"),
+        "again": say("page-again"),
+        "pause_of": say("page-pause-of", name="{name}"),
+        "resume_of": say("page-resume-of", name="{name}"),
+        "remove_of": say("page-remove-of", name="{name}"),
+        "again_of": say("page-again-of", name="{name}"),
+        "progress_of": say("page-progress-of", name="{name}"),
+        "not_the_same": say("page-not-the-same", name="{name}"),
+        "failed": say("try-again"),
+    }
+
+
 def claimed_by(name: str | None) -> str:
     """Somebody else has taken the step."""
     return say("claimed-by", name=name or say("somebody"))

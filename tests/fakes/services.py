@@ -9,6 +9,7 @@ from shared.db import Database
 from shared.engine.definitions import Definitions
 from shared.service import Services
 from shared.settings import Settings
+from shared.storage import Storage
 from shared.telegram.client import SharedBot, TelegramFiles
 from shared.telegram.governor import Governor
 from shared.wakeups import Wakeups
@@ -46,6 +47,8 @@ class Fakes:
     wakeups: Wakeups = field(default_factory=lambda: Wakeups("postgresql://nowhere"))
     engine: FakeEngine = field(default_factory=FakeEngine)
     bucket: FakeStorage = field(default_factory=FakeStorage)
+    real_storage: Storage | None = None
+    """A bucket of a real server instead."""
 
     @property
     def services(self) -> Services:
@@ -56,7 +59,7 @@ class Fakes:
             wakeups=self.wakeups,
             engine=self.engine.client,
             definitions=Definitions(self.engine.client),
-            storage=self.bucket.storage,
+            storage=self.real_storage or self.bucket.storage,
             bot=cast("SharedBot", self.bot),
             governor=Governor(self.db, self.settings),
             files=cast("TelegramFiles", self.files),

@@ -73,7 +73,7 @@ async def test_what_people_write_is_stored_in_order(polling: Fakes, telegram: Te
         await telegram.say(ann, "three")
         await until(lambda: has_stored(polling.db, "one", "two", "three"), "the rest follows")
     asked = [call["params"].get("allowed_updates") for call in await telegram.calls("getUpdates")]
-    assert module.ALLOWED_UPDATES in asked
+    assert webhook.ALLOWED_UPDATES in asked
 
 
 async def test_an_update_is_stored_before_it_is_acknowledged(
@@ -305,7 +305,9 @@ def test_without_a_webhook_it_polls(fakes: Fakes) -> None:
 async def hook(fakes: Fakes) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the web application."""
     set_to(fakes, webhook_url="https://bot.example.org/hook", webhook_secret=SecretStr(SECRET))
-    transport = httpx.ASGITransport(app=server.application(fakes.services.health, Webhook(fakes.services).routes()))
+    transport = httpx.ASGITransport(
+        app=server.application(fakes.services.health, Webhook(fakes.services).routes())
+    )
     async with httpx.AsyncClient(transport=transport, base_url="http://bot") as client:
         yield client
 

@@ -7,6 +7,7 @@ tenant alone.
 import asyncio
 import contextlib
 import hashlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,7 @@ AT_WORK = """
     UNION ALL SELECT 'prompt ' || id || ' ' || state FROM prompts
         WHERE state NOT IN ('sent', 'retired') OR claim IS NOT NULL
     UNION ALL SELECT 'upload ' || id || ' ' || state FROM uploads WHERE state = 'queued' OR claim IS NOT NULL
+    UNION ALL SELECT 'page ' || id || ' ' || state FROM upload_pages WHERE state <> 'closed'
     UNION ALL SELECT 'deadline ' || id || ' ' || state FROM deadlines WHERE claim IS NOT NULL
     UNION ALL SELECT 'person ' || id || ' ' || state FROM people WHERE state = 'queued'
     UNION ALL SELECT 'start ' || id || ' ' || state FROM process_starts WHERE state = 'queued'
@@ -76,6 +78,12 @@ async def until_none(look: Callable[[], Awaitable[list[str]]], what: str) -> Non
         await until(none, what)
     except AssertionError as error:
         raise AssertionError(f"{error}: {left}") from error
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -133,7 +141,10 @@ class Lane:
         world.town.looks_every_s = LOOKS_EVERY_S
         await asyncio.to_thread(self._fill_bucket, shown)
         certificate = await asyncio.to_thread(_one_certificate, self.folder)
+        address = f"127.0.0.1:{_free_port()}"
         settings = QUICK | {
+            "LISTEN_ADDRESS": address,
+            "UPLOAD_PAGE_URL": f"http://{address}",
             # To read all that there are takes a third of a second of each start.
             "SSL_CERT_FILE": str(certificate),
             "ENGINE_URL": self.gateway.url,

@@ -131,7 +131,7 @@ async def send_data(stage: Stage, content: bytes) -> None:
     await stage.person.send("data.json", content)
 
 
-async def _stored(stage: Stage, content: bytes) -> None:
+async def is_stored(stage: Stage, content: bytes) -> None:
     """The file is in the bucket and the process has its key."""
     await stage.sees("is stored")
     assert await stage.until_ended() == "COMPLETED"
@@ -150,14 +150,14 @@ async def upload(stage: Stage) -> None:
     await send_data(stage, b"\x89PNG\r\n\x1a\n0000")
     await stage.person.sees("the content is not")
     await stage.person.send("data.json", SMALL)
-    await _stored(stage, SMALL)
+    await is_stored(stage, SMALL)
 
 
 async def upload_in_parts(stage: Stage) -> None:
     """A file that is stored in parts."""
     await stage.start()
     await send_data(stage, IN_PARTS)
-    await _stored(stage, IN_PARTS)
+    await is_stored(stage, IN_PARTS)
 
 
 async def upload_several(stage: Stage) -> None:
@@ -193,7 +193,7 @@ async def upload_while_telegram_fails(stage: Stage) -> None:
     await stage.world.town.fault("500", method="getFile")
     await send_data(stage, SMALL)
     await stage.person.sees("I keep trying", patience_s=30)
-    await _stored(stage, SMALL)
+    await is_stored(stage, SMALL)
 
 
 async def cancelled(stage: Stage) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support import crash_chores as chores
+from tests.support import crash_page as page
 from tests.support import crash_plays as plays
 from tests.support import crash_times as times
 from tests.support.bpmn import end, external_task, on_error, parallel, process
@@ -130,6 +131,7 @@ SCENES = {
     "upload": Scene(plays.upload, [WAITS_FOR_A_FILE]),
     "upload_in_parts": Scene(plays.upload_in_parts, [WAITS_FOR_A_FILE]),
     "upload_several": Scene(plays.upload_several, [WAITS_FOR_FILES]),
+    "upload_by_page": Scene(page.upload_by_page, [WAITS_FOR_A_FILE]),
     "upload_while_telegram_fails": Scene(plays.upload_while_telegram_fails, [WAITS_FOR_A_FILE]),
     "abandoned": Scene(chores.abandoned, [WAITS_FOR_A_FILE], TERMINATED, ("withdrawn",)),
     "withdrawn": Scene(chores.withdrawn, [decision()], TERMINATED, ("withdrawn",), arms_itself=True),
@@ -269,6 +271,18 @@ _DEATHS: dict[str, Sequence[str | tuple[str, ...]]] = {
         "commit Uploader._remove",
         ("s3 PutObject", "s3 PutObject"),
     ],
+    "upload_by_page": [
+        HANDLED,
+        "commit visit",
+        ("commit visit", "s3 CreateMultipartUpload", "commit visit"),
+        ("s3 ListMultipartUploads", "s3 CreateMultipartUpload"),
+        "s3 ListParts",
+        ("s3 ListParts", "commit visit"),
+        "s3 CompleteMultipartUpload",
+        ("s3 CompleteMultipartUpload", "s3 GetObject"),
+        "commit Loop._take upload_pages",
+        "commit Sending.close",
+    ],
     "upload_while_telegram_fails": ["commit Uploader._say_once", "commit Loop._failed"],
     "abandoned": [
         ("s3 PutObject", "s3 DeleteObject"),
@@ -349,6 +363,7 @@ NO_DEATH = {
     "Uploader._transfer": "notes the path that getFile has given, and gives again",
     "Uploader._tell_progress": "tells how far a file is, and does so again",
     "Uploader._quarantine": "as Uploader._refuse; a copy is made again, what was taken away is found there",
+    "UploadRoutes._page": "reads only",
     "Withdrawal._feed": "reads only",
     "Withdrawal._page": "reads only",
     "Completer._start#1": "reads only",
