@@ -208,14 +208,15 @@ async def test_it_can_be_used_by_keyboard_alone_and_says_what_is_wrong(
     wrong = tmp_path / "holiday.png"
     wrong.write_bytes(b"\x89PNG")
     async with tab.expect_file_chooser() as chooser:
-        await tab.keyboard.press("Enter")
+        await tab.keyboard.press("Space")
     await (await chooser.value).set_files(wrong)
     await expect(tab.get_by_role("alert")).to_contain_text("I need a .json file")
     await picture(tab, "error")
     assert await tab.evaluate("document.documentElement.scrollWidth") <= 320
     await tab.route("**/tasks/**", lambda route: asyncio.sleep(0))
+    await expect(tab.get_by_label(CHOOSE)).to_be_focused()
     async with tab.expect_file_chooser() as chooser:
-        await tab.keyboard.press("Enter")
+        await tab.keyboard.press("Space")
     await (await chooser.value).set_files(a_file(tmp_path, MIB))
     pause = tab.get_by_role("button", name="Pause result.json")
     await expect(pause).to_be_visible()

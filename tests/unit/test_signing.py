@@ -4,20 +4,26 @@ import random
 import re
 import string
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from shared.signing import (
     LINKS,
     MAX_BYTES,
+    PAGES,
     Link,
+    PageKind,
+    PageToken,
     Tap,
     derive_key,
     short_key,
     sign,
     sign_link,
+    sign_page,
     verify,
     verify_link,
+    verify_page,
 )
 
 KEY = derive_key("123456:token")
@@ -204,3 +210,47 @@ def test_whatever_else_comes_is_no_link(token: str) -> None:
 def test_what_cannot_be_a_link_is_said_when_it_is_made(link: Link, until: datetime) -> None:
     with pytest.raises(ValueError, match="no link"):
         sign_link(link, until, None, LINK_KEY)
+
+
+# addresses of upload pages
+
+
+def a_page(**values: Any) -> PageToken:
+    known: dict[str, Any] = {
+        "kind": "browser",
+        "page_id": 12,
+        "user_id": 2**52,
+        "until": datetime(2026, 3, 14, 15, 9, 26, tzinfo=UTC),
+    }
+    return PageToken(**known | values)
+
+
+@pytest.mark.parametrize("kind", ["webapp", "browser"])
+@pytest.mark.parametrize("page_id", [0, 1, LARGEST_ID])
+def test_a_page_comes_back_as_it_was_signed(kind: PageKind, page_id: int) -> None:
+    token = a_page(kind=kind, page_id=page_id)
+    assert verify_page(sign_page(token, KEY), KEY) == token
+
+
+def test_a_page_of_another_key_or_purpose_is_none() -> None:
+    text = sign_page(a_page(), derive_key("1:a", PAGES))
+    assert verify_page(text, derive_key("1:b", PAGES)) is None
+    assert verify_page(text, derive_key("1:a", LINKS)) is None
+
+
+def test_no_character_of_a_page_can_be_changed() -> None:
+    text = sign_page(a_page(), KEY)
+    for at, char in enumerate(text):
+        for other in "wb1zA.-":
+            if other != char:
+                assert verify_page(text[:at] + other + text[at + 1 :], KEY) is None
+    for wrong in (
+        "",
+        text[:-1],
+        text + "A",
+        text.upper(),
+        f" {text}",
+        text + "\n",
+        "b.1.1.zzzzzzzz." + "A" * 24,
+    ):
+        assert verify_page(wrong, KEY) is None

@@ -210,11 +210,6 @@ $("file").addEventListener("change", () => {
   $("file").value = "";
   void chosen(files);
 });
-$("file").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter") return; // browsers open it by Space alone
-  event.preventDefault();
-  $("file").click();
-});
 $("file").addEventListener("cancel", () => (again = null));
 $("done").addEventListener("click", async () => {
   try {

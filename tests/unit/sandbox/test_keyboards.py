@@ -37,6 +37,8 @@ PICK = {"request_chat": {"request_id": 1, "chat_is_channel": False, "bot_is_memb
             button(web_app={"url": "http://x.org"}),
             "inline keyboard button Web App URL 'http://x.org' is invalid: Only HTTPS links are allowed",
         ),
+        (button(copy_text={"text": "x" * 257}), "BUTTON_COPY_TEXT_INVALID"),
+        (button(copy_text={"text": ""}), "BUTTON_COPY_TEXT_INVALID"),
         (inline(*(str(n) for n in range(101))), "reply markup is too long"),
         (
             {"inline_keyboard": ["x"]},
