@@ -156,6 +156,7 @@ size-bytes = { $number ->
   }
 size-kilobytes = { $number } kB
 size-megabytes = { $number } MB
+size-gigabytes = { $number } GB
 busy-with-another = You are answering something else just now. Finish it first, then tap Answer here.
 try-again = That did not work just now, please try again in a moment.
 questions-first = Please answer the questions first.

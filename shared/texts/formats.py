@@ -150,6 +150,8 @@ def words(value: Any) -> str:
 
 def size(size_bytes: int) -> str:
     """A size for people."""
+    if size_bytes >= 1_000_000_000:
+        return say("size-gigabytes", number=_tenths(size_bytes / 1_000_000_000))
     if size_bytes >= 1_000_000:
         return say("size-megabytes", number=_tenths(size_bytes / 1_000_000))
     if size_bytes >= 1_000:

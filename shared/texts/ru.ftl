@@ -161,6 +161,7 @@ size-bytes = { $number ->
   }
 size-kilobytes = { $number } КБ
 size-megabytes = { $number } МБ
+size-gigabytes = { $number } ГБ
 busy-with-another = Вы сейчас отвечаете на другое. Закончите там, потом нажмите здесь «Ответить».
 try-again = Сейчас не получилось, пожалуйста, попробуйте ещё раз чуть позже.
 questions-first = Пожалуйста, сначала ответьте на вопросы.

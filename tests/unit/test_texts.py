@@ -141,6 +141,13 @@ def test_figures_are_written_as_the_language_does() -> None:
         assert figures == ["12\u00a0345,5", "1\u00a0250,50\u00a0€", "1,5 МБ"]
 
 
+def test_a_size_is_told_in_its_largest_unit() -> None:
+    sizes = (999, 1_000, 1_500_000, 2_000_000_000)
+    assert [formats.size(each) for each in sizes] == ["999 bytes", "1.0 kB", "1.5 MB", "2.0 GB"]
+    with texts.speaking(RUSSIAN):
+        assert formats.size(2_000_000_000) == "2,0 ГБ"
+
+
 def test_a_year_has_no_separator() -> None:
     assert formats.number(2026) == "2026"
 
