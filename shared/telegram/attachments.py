@@ -7,7 +7,7 @@ from tempfile import SpooledTemporaryFile
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, func, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from telegram import InputFile, Message
 from telegram.error import BadRequest
@@ -32,7 +32,7 @@ _NOT_KNOWN = ("file identifier", "file_id", "file of type", "file reference")
 
 @dataclass(frozen=True)
 class Memo:
-    """What is to be remembered of a file that was uploaded."""
+    """What is to be remembered of a file that was sent."""
 
     kind: str
     key: str
@@ -64,7 +64,7 @@ class Attachments:
             kind = "photo" if wants_photo and there.size_bytes <= PHOTO_LIMIT_BYTES else "document"
             known = await self._find(kind, key, there.etag)
             if known is not None and (message := await self._send_known(kind, chat_id, known, more)):
-                return message, None
+                return message, Memo(kind, key, there.etag, known)
             if known is not None:
                 await self._forget(kind, key)
             async with self._file(key) as file:
@@ -110,9 +110,8 @@ class Attachments:
 
     async def _find(self, kind: str, key: str, etag: str) -> str | None:
         which = SentFile.bot_id == self._bot_id, SentFile.kind == kind, SentFile.object_key == key
-        used = update(SentFile).where(*which, SentFile.etag == etag).values(used_at=func.now())
         async with self._db.begin() as tx:
-            found: str | None = await tx.scalar(used.returning(SentFile.file_id))
+            found: str | None = await tx.scalar(select(SentFile.file_id).where(*which, SentFile.etag == etag))
         return found
 
     async def _forget(self, kind: str, key: str) -> None:
@@ -121,7 +120,7 @@ class Attachments:
             await tx.execute(delete(SentFile).where(*which))
 
     async def remember(self, tx: Tx, memo: Memo | None) -> None:
-        """Note the file_id of what was uploaded, with the mark that its message was sent."""
+        """Note the file_id of what was sent, and when, with the mark that its message was sent."""
         if memo is None:
             return
         values = {"etag": memo.etag, "file_id": memo.file_id, "used_at": func.now()}

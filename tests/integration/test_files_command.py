@@ -67,6 +67,7 @@ async def a_row(db: Database, key: str, state: str = "stored", **more: Any) -> U
         "user_id": USER,
         "user_name": "Ann",
         "file_id": "f",
+        "source": "page" if state == "sending" else "telegram",
     }
     row = Upload(state=state, object_key=key, name="a.json", **values | more)
     async with db.begin() as tx:

@@ -42,7 +42,8 @@ DAY = (
     "UPDATE updates SET claim = gen_random_uuid(), due_at = now() WHERE state = 'queued'",
     "UPDATE updates SET state = 'handled', claim = NULL WHERE state = 'queued'",
     """INSERT INTO uploads (state, pending_reply_id, variable, chat_id, message_id, user_id, user_name,
-         file_id, name) SELECT 'stored', id, 's3_x', chat_id, id, chat_id, 'Ann', 'f', 'x.json'
+         file_id, name, object_key, delete_at) SELECT 'stored', id, 's3_x', chat_id, id, chat_id, 'Ann', 'f',
+         'x.json', 'tasks/' || gen_random_uuid(), now() + interval '1 hour'
        FROM pending_replies WHERE state = 'posted' AND id % 5 = 0""",
     """UPDATE pending_replies SET state = 'answered', outcome = jsonb_build_object('kind', 'complete')
        WHERE state = 'posted'""",
@@ -52,6 +53,8 @@ DAY = (
     # a day later
     "UPDATE pending_replies SET closed_at = closed_at - interval '25 hours' WHERE closed_at IS NOT NULL",
     "UPDATE updates SET created_at = created_at - interval '25 hours' WHERE state = 'handled'",
+    """UPDATE uploads SET created_at = created_at - interval '25 hours',
+         delete_at = delete_at - interval '25 hours'""",
     "UPDATE rate_buckets SET arrival_at = arrival_at - interval '25 hours'",
 )
 
@@ -90,6 +93,13 @@ async def sizes(db: Database) -> dict[str, int]:
         }
 
 
+async def take_away(db: Database) -> bool:
+    """What the uploader does with objects whose retention is over; whether there were any."""
+    async with db.begin() as tx:
+        done = "UPDATE uploads SET state = 'removed' WHERE state = 'removing' RETURNING id"
+        return bool((await tx.scalars(text(done))).all())
+
+
 async def test_tables_stay_bounded_however_much_goes_through_them(fresh: Database) -> None:
     history = []
     for cycle in range(CYCLES):
@@ -97,7 +107,7 @@ async def test_tables_stay_bounded_however_much_goes_through_them(fresh: Databas
         await vacuum(fresh)
         more = True
         while more:
-            more = is_more(await prune(fresh, AGES))
+            more = is_more(await prune(fresh, AGES)) or await take_away(fresh)
         history.append(await sizes(fresh))
         await vacuum(fresh)
     async with fresh.begin() as tx:

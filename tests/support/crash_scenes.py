@@ -358,7 +358,7 @@ NO_DEATH = {
     "Webhook.receive": "as Poller._poll; Telegram delivers again what it has no answer for",
     "Tools.progress": "of automated topics, which run again",
     "Uploader.handle": "reads only",
-    "Attachments._find": "reads only, beside a note of when",
+    "Attachments._find": "reads only",
     "Attachments._forget": "if it is not done, the file_id is refused again",
     "Uploader._transfer": "notes the path that getFile has given, and gives again",
     "Uploader._tell_progress": "tells how far a file is, and does so again",
