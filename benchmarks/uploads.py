@@ -251,6 +251,8 @@ async def _uploading(work: _Work, people: Sequence[Person]) -> AsyncIterator[Non
     stop = asyncio.Event()
 
     async def sending(person: Person, number: int) -> None:
+        # One behind the other: eight that end in the same moment would be a measurement of that moment.
+        await asyncio.sleep(number * MANY[1] / TELEGRAM_BYTES_PER_S / max(len(people), 1))
         while not stop.is_set():
             await work.send(person, number, MANY[1])
             # Looked at rarely: who measures must not be what keeps the cores busy.
@@ -259,7 +261,7 @@ async def _uploading(work: _Work, people: Sequence[Person]) -> AsyncIterator[Non
     tasks: list[asyncio.Task[Any]] = [
         asyncio.create_task(sending(each, number)) for number, each in enumerate(people)
     ]
-    await asyncio.sleep(1.0 if people else 0)
+    await asyncio.sleep(MANY[1] / TELEGRAM_BYTES_PER_S if people else 0)
     try:
         yield
     finally:
