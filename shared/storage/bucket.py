@@ -54,12 +54,9 @@ class Looked:
 class ObjectReader:
     """A stored object that is being read: iterate over its chunks, or call ``read`` as a parser does."""
 
-    def __init__(
-        self, key: str, body: "StreamingBody", size_bytes: int, metadata: Mapping[str, str], etag: str = ""
-    ) -> None:
+    def __init__(self, key: str, body: "StreamingBody", size_bytes: int, metadata: Mapping[str, str]) -> None:
         self.key = key
         self.size_bytes = size_bytes
-        self.etag = etag
         self.metadata = metadata
         self._body = body
 
@@ -185,7 +182,7 @@ class Storage:
         body = answer["Body"]
         metadata = {name: unquote(value) for name, value in answer["Metadata"].items()}
         try:
-            yield ObjectReader(key, body, answer["ContentLength"], metadata, answer["ETag"].strip('"'))
+            yield ObjectReader(key, body, answer["ContentLength"], metadata)
         finally:
             await call(f"closing {key}", body.close)  # in a thread: it waits for a read that was given up
 

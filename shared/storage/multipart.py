@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 
 from shared.storage.errors import call
+from shared.storage.stores import part_bytes_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +19,6 @@ T = TypeVar("T")
 MIB = 1024 * 1024
 SMALLEST_PART_BYTES = 5 * MIB
 """What S3 and R2 take of every part but the last."""
-
-MOST_PARTS = 10_000
 
 # 404 where S3 says NoSuchUpload: the upload was completed, aborted, or never was.
 _GONE = {"NoSuchUpload", "NoSuchKey", "404"}
@@ -36,8 +35,7 @@ class Part:
 
 def part_bytes(size_bytes: int) -> int:
     """The size of all parts of an object but the last: R2 wants them equal. Small: soon sent again."""
-    whole_mib = -(-size_bytes // (MOST_PARTS * MIB))
-    return max(SMALLEST_PART_BYTES, whole_mib * MIB)
+    return part_bytes_for(size_bytes, SMALLEST_PART_BYTES)
 
 
 def part_sizes(size_bytes: int) -> list[int]:

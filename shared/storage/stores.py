@@ -99,9 +99,9 @@ def store_at(endpoint_url: str | None) -> Store:
     )
 
 
-def part_bytes_for(size_bytes: int | None) -> int:
-    """The size of all parts but the last, for an object of a size; of an unknown one the usual."""
+def part_bytes_for(size_bytes: int | None, least_bytes: int = PART_BYTES) -> int:
+    """The size of all parts but the last, for an object of a size; of an unknown one ``least_bytes``."""
     size_bytes = size_bytes or 0
     mib = 1024 * 1024
     needed = -(-size_bytes // MAX_PARTS)
-    return max(PART_BYTES, -(-needed // mib) * mib)
+    return max(least_bytes, -(-needed // mib) * mib)
