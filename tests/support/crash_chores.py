@@ -98,7 +98,7 @@ async def lease(stage: Stage) -> None:
     await _leased(stage)
     stage.arm()
     await make_due(stage)
-    await stage.until_died()
+    await stage.until_died(len(stage.points))
     await stage.person.tap(YES, message=asked)
     decided(stage)
 

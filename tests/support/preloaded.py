@@ -18,7 +18,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from botocore.loaders import JSONFileLoader
 
 from devstack.processes import spawn
 from devstack.product import CHECKOUT, Product
+from shared import texts
 from shared.settings import load_settings
 from shared.storage import Storage
 from workers import registry
@@ -42,8 +43,12 @@ def preload(kinds: Sequence[str] = KINDS) -> None:
     for module in ("h11", "anyio._backends._asyncio"):
         importlib.import_module(module)
     registry.load()
-    JSONFileLoader.load_file = cache(JSONFileLoader.load_file)  # type: ignore[method-assign]
+    read = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))  # each session has a loader of its own
+    JSONFileLoader.load_file = lambda _, path: read(path)  # type: ignore[method-assign, assignment]
     Storage.from_settings(load_settings())
+    for language in texts.LANGUAGES:
+        with texts.speaking(texts.Voice(language)):
+            texts.say("file-lost")
     gc.freeze()
 
 
