@@ -107,7 +107,7 @@ async def open_page(browser: Browser, pages: Pages) -> AsyncIterator[Callable[..
                 "console",
                 lambda said: complaints.append(said.text) if "Content Security" in said.text else None,
             )
-            # Choosers are Playwright's from the beginning: to take them over only when one is waited for is a race.
+            # Else Playwright takes choosers over only while one is waited for, which a quick key outruns.
             tab.on("filechooser", lambda _: None)
             address = (
                 page
