@@ -1,6 +1,7 @@
 """A process of ours: its parts, its settings, its logs, and how it stops."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -93,6 +94,12 @@ async def test_a_signal_stops_the_process(number: signal.Signals) -> None:
 
 
 # settings
+
+
+def test_what_was_loaded_to_start_is_no_longer_looked_through_for_garbage() -> None:
+    service.settle_heap()
+    assert gc.get_freeze_count() > 10_000
+    assert len(gc.get_objects()) < 10_000
 
 
 def test_every_malformed_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
