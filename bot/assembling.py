@@ -3,7 +3,8 @@
 import hashlib
 
 from bot.uploads import size_limit
-from shared.files import HEAD_BYTES, FileType, check_file
+from shared.files import FileType, check_file
+from shared.files.polyglots import Ends
 from shared.models import Upload
 from shared.service import Services
 from shared.steps.model import Ask
@@ -11,8 +12,8 @@ from shared.storage import ObjectMissing, StoredObject
 from shared.telegram.client import FileGone
 
 
-async def put_together(services: Services, upload: Upload, ask: Ask) -> tuple[StoredObject, FileType]:
-    """Complete the multipart upload of a row; the object and its kind. Twice does no harm.
+async def put_together(services: Services, upload: Upload, ask: Ask) -> tuple[StoredObject, FileType, Ends]:
+    """Complete the multipart upload of a row; the object, its kind and its ends. Twice does no harm.
 
     Which parts there are, and what they make, is asked of the store, not of the browser.
 
@@ -25,15 +26,15 @@ async def put_together(services: Services, upload: Upload, ask: Ask) -> tuple[St
     parts = await multipart.parts(key, str(upload.multipart_id))
     if parts:
         await multipart.complete(key, str(upload.multipart_id), parts)
-    head, size_bytes, digest = b"", 0, hashlib.sha256()
+    ends, size_bytes, digest = Ends(), 0, hashlib.sha256()
     try:
         async with services.storage.open(key) as stored:
             async for chunk in stored:
-                head += chunk[: HEAD_BYTES - len(head)] if len(head) < HEAD_BYTES else b""
+                ends.add(chunk)
                 size_bytes += len(chunk)
                 digest.update(chunk)
     except ObjectMissing as error:
         raise FileGone(f"no parts of {key} are there") from error
     limit = size_limit(ask, services.settings)
-    kind = check_file(head, upload.name, upload.mime_type, size_bytes, ask.accept, limit)
-    return StoredObject(key, services.storage.bucket, size_bytes, digest.hexdigest(), ""), kind
+    kind = check_file(ends.head, upload.name, upload.mime_type, size_bytes, ask.accept, limit)
+    return StoredObject(key, services.storage.bucket, size_bytes, digest.hexdigest(), ""), kind, ends

@@ -20,6 +20,7 @@ from shared.db import Tx
 from shared.errors import ConfigurationError, WorldError
 from shared.files import HEAD_BYTES, FileRefused, FileType, check_file, extension_of
 from shared.files.examination import Examiner, quarantine_key
+from shared.files.polyglots import Ends
 from shared.files.scanning import Infected, ScannerAway
 from shared.markup import render_html
 from shared.models import PendingReply, Upload
@@ -70,10 +71,9 @@ class Uploader:
             await self._abandon(upload, reply)
             return
         try:
-            if upload.state == "queued":
-                await self._fetch(upload, reply, ask)
+            ends = await self._fetch(upload, reply, ask) if upload.state == "queued" else None
             await self._discard_local(upload)
-            await self._examine(upload, ask)
+            await self._examine(upload, ask, ends)
             await self._keep(upload, ask)
         except Infected as infected:
             await self._quarantine(upload, ask, infected.signature)
@@ -91,22 +91,27 @@ class Uploader:
         if upload.local_path is not None:
             await discard_local(upload.local_path)
 
-    async def _fetch(self, upload: Upload, reply: PendingReply, ask: Ask) -> None:
+    async def _fetch(self, upload: Upload, reply: PendingReply, ask: Ask) -> Ends | None:
         """From Telegram into the bucket: checked by its first bytes before the first of them goes there.
 
-        What a browser has sent lies there in parts.
+        What a browser has sent lies there in parts. Returns the object's ends, unless it was written anew.
         """
         if upload.source == "page":
-            await self._stripped(upload, ask, *await put_together(self._services, upload, ask))
-            return
-        await self._choose_key(upload, reply)
-        try:
-            await self._transfer(upload, ask)
-        except FileGone:
-            log.info("what Telegram gave has expired, asking for the file again")
-            await self._transfer(upload, ask)
+            stored, kind, ends = await put_together(self._services, upload, ask)
+        else:
+            await self._choose_key(upload, reply)
+            try:
+                stored, kind, ends = await self._transfer(upload, ask)
+            except FileGone:
+                log.info("what Telegram gave has expired, asking for the file again")
+                stored, kind, ends = await self._transfer(upload, ask)
+        if ask.strip_metadata:
+            stripped = await self._examiner.strip(stored.key, kind=kind, size_bytes=stored.size_bytes)
+            stored = stripped or stored
+        await self._arrived(upload, stored, kind.mime)
+        return None if ask.strip_metadata else ends
 
-    async def _transfer(self, upload: Upload, ask: Ask) -> None:
+    async def _transfer(self, upload: Upload, ask: Ask) -> tuple[StoredObject, FileType, Ends]:
         limit = size_limit(ask, self._services.settings)
         located = await self._services.files.locate(upload.file_id or "")
         if located.is_local:
@@ -114,22 +119,15 @@ class Uploader:
                 await uploads.note(tx, upload, local_path=located.address)
         async with self._services.files.read(located) as chunks:
             head, whole = await _peek(chunks)
-            size_bytes = upload.size_bytes or len(head)
+            size_bytes, ends = upload.size_bytes or len(head), Ends()
             kind = check_file(head, upload.name, upload.mime_type, size_bytes, ask.accept, limit)
             stored = await self._services.storage.put(
                 upload.object_key or "",
-                self._watched(upload, ask, whole),
+                self._watched(upload, ask, whole, ends),
                 content_type=kind.mime,
                 max_bytes=limit,
             )
-        await self._stripped(upload, ask, stored, kind)
-
-    async def _stripped(self, upload: Upload, ask: Ask, stored: StoredObject, kind: FileType) -> None:
-        """The object is in the bucket; where its author wants that, without what a picture tells besides."""
-        if ask.strip_metadata:
-            stripped = await self._examiner.strip(stored.key, kind=kind, size_bytes=stored.size_bytes)
-            stored = stripped or stored
-        await self._arrived(upload, stored, kind.mime)
+        return stored, kind, ends
 
     async def _arrived(self, upload: Upload, stored: StoredObject, mime_type: str) -> None:
         async with self._services.db.begin() as tx:
@@ -143,12 +141,15 @@ class Uploader:
                 done_bytes=None,
             )
 
-    async def _watched(self, upload: Upload, ask: Ask, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _watched(
+        self, upload: Upload, ask: Ask, chunks: AsyncIterator[bytes], ends: Ends
+    ) -> AsyncIterator[bytes]:
         """The same chunks; whoever sent the file is told now and then how far it is."""
         clock = asyncio.get_running_loop().time
         done_bytes, told = 0, clock()
         async for chunk in chunks:
             yield chunk
+            ends.add(chunk)
             done_bytes += len(chunk)
             if clock() - told >= PROGRESS_EVERY_S:
                 await self._tell_progress(upload, ask, done_bytes)
@@ -177,11 +178,11 @@ class Uploader:
         async with self._services.db.begin() as tx:
             await uploads.note(tx, upload, object_key=key)
 
-    async def _examine(self, upload: Upload, ask: Ask) -> None:
+    async def _examine(self, upload: Upload, ask: Ask, ends: Ends | None) -> None:
         """What needs the whole file, which nobody knows of yet."""
         kind = FileType(extension_of(upload.name, ask.accept), upload.mime_type or "")
         await self._examiner.examine(
-            upload.object_key or "", kind=kind, size_bytes=upload.size_bytes or 0, ask=ask
+            upload.object_key or "", kind=kind, size_bytes=upload.size_bytes or 0, ask=ask, ends=ends
         )
 
     async def _keep(self, upload: Upload, ask: Ask) -> None:

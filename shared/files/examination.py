@@ -11,6 +11,7 @@ from shared.files import polyglots, process, scanning
 from shared.files.archives import Limits
 from shared.files.kinds import HEAD_BYTES, FileRefused, FileType
 from shared.files.packings import UNREADABLE, packing_of
+from shared.files.polyglots import Ends
 from shared.settings import Settings
 from shared.steps.model import Ask
 from shared.storage import Storage, StoredObject
@@ -39,9 +40,12 @@ class Examiner:
         )
         self._children = asyncio.Semaphore(CHILDREN_AT_ONCE)
 
-    async def examine(self, key: str, *, kind: FileType, size_bytes: int, ask: Ask) -> None:
+    async def examine(
+        self, key: str, *, kind: FileType, size_bytes: int, ask: Ask, ends: Ends | None = None
+    ) -> None:
         """See whether an object may become an answer to ``ask``; called again, it gives the same verdict.
 
+        Its ``ends`` are read from the bucket where nobody has kept them.
         The cheap look comes first, and no content is parsed by anything of the author's before it is scanned.
 
         Raises:
@@ -50,11 +54,12 @@ class Examiner:
             WorldError: the bucket or ClamAV does not answer; the file waits.
         """
         file = cast("BinaryIO", self._storage.seekable(key, size_bytes))
-        head, tail = await call(f"looking at {key}", lambda: _ends(file, size_bytes))
-        polyglots.check(head, tail, kind)
+        if ends is None:
+            ends = await call(f"looking at {key}", lambda: _ends(file, size_bytes))
+        polyglots.check(ends, kind)
         if kind.extension in UNREADABLE:
             raise FileRefused("archive_unreadable")
-        if packing_of(head) is not None:
+        if packing_of(ends.head) is not None:
             async with self._children:
                 await process.look_into(
                     file,
@@ -106,14 +111,16 @@ def quarantine_key(key: str) -> str:
     return f"quarantine/{key}"
 
 
-def _ends(file: BinaryIO, size_bytes: int) -> tuple[bytes, bytes]:
+def _ends(file: BinaryIO, size_bytes: int) -> Ends:
     file.seek(0)
+    ends = Ends()
     if size_bytes <= HEAD_BYTES + polyglots.TAIL_BYTES:
-        whole = file.read(size_bytes)
-        return whole[:HEAD_BYTES], whole[-polyglots.TAIL_BYTES :]
-    head = file.read(HEAD_BYTES)
-    file.seek(max(0, size_bytes - polyglots.TAIL_BYTES))
-    return head, file.read(polyglots.TAIL_BYTES)
+        ends.add(file.read(size_bytes))
+        return ends
+    ends.add(file.read(HEAD_BYTES))
+    file.seek(size_bytes - polyglots.TAIL_BYTES)
+    ends.add(file.read(polyglots.TAIL_BYTES))
+    return ends
 
 
 async def _chunks(file: BinaryIO) -> AsyncIterator[bytes]:

@@ -5,8 +5,9 @@ picture its thumbnail or a short film, a tar a zip; refused is what another prog
 """
 
 import re
+from dataclasses import dataclass
 
-from shared.files.kinds import FileRefused, FileType
+from shared.files.kinds import HEAD_BYTES, FileRefused, FileType
 from shared.files.packings import END_BYTES, find_end, packing_of
 
 TAIL_BYTES = END_BYTES
@@ -25,12 +26,27 @@ _FIRST_IN_ZIP = 30
 _FIRST_IN_TAR = 512
 
 
-def check(head: bytes, tail: bytes, kind: FileType) -> None:
-    """Check a file by its first HEAD_BYTES and its last TAIL_BYTES.
+@dataclass(slots=True)
+class Ends:
+    """The first HEAD_BYTES and the last TAIL_BYTES of a stream, kept while it passes."""
+
+    head: bytes = b""
+    tail: bytes = b""
+
+    def add(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        if len(self.head) < HEAD_BYTES:
+            self.head += chunk[: HEAD_BYTES - len(self.head)]
+        self.tail = chunk[-TAIL_BYTES:] if len(chunk) >= TAIL_BYTES else (self.tail + chunk)[-TAIL_BYTES:]
+
+
+def check(ends: Ends, kind: FileType) -> None:
+    """Check a file by its ends.
 
     Raises:
         FileRefused: two_in_one.
     """
+    head, tail = ends.head, ends.tail
     if _is_also_zip(head, tail, kind) or _is_also_pdf(head, tail, kind) or _is_also_page(head, kind):
         raise FileRefused("two_in_one")
 

@@ -1,13 +1,14 @@
 """A file is one thing only; one that holds others, as honest files do, is taken."""
 
 import io
+import random
 import zipfile
 
 import pytest
 from PIL import Image
 
 from shared.files import HEAD_BYTES, FileRefused, FileType, check_file
-from shared.files.polyglots import TAIL_BYTES, check
+from shared.files.polyglots import TAIL_BYTES, Ends, check
 from tests.unit.files.archiving import tarred, told, zipped
 
 ZIP = zipped({"a.txt": b"x" * 100})
@@ -25,10 +26,17 @@ PDF_END = b"\nendstream\nendobj\nxref\n0 2\ntrailer\n<<>>\nstartxref\n9\n%%EOF\n
 WITH_COMMENT_TO_THE_END = ZIP[:-2] + (len(PDF_END)).to_bytes(2, "little") + PDF_END
 
 
+def ends_of(content: bytes, chunk_bytes: int = 10_000) -> Ends:
+    ends = Ends()
+    for at in range(0, len(content), chunk_bytes):
+        ends.add(content[at : at + chunk_bytes])
+    return ends
+
+
 def is_taken(name: str, content: bytes) -> bool:
     kind = check_file(content[:HEAD_BYTES], name, None, len(content), (), None)
     try:
-        check(content[:HEAD_BYTES], content[-TAIL_BYTES:], kind)
+        check(ends_of(content), kind)
     except FileRefused as refused:
         return refused.reason != "two_in_one"
     return True
@@ -96,4 +104,13 @@ def test_a_zip_behind_a_picture_is_found_though_its_directory_is_longer_than_wha
     content = JPEG + many
     assert len(many) - many.find(b"PK\x01\x02") > TAIL_BYTES
     with pytest.raises(FileRefused):
-        check(content[:HEAD_BYTES], content[-TAIL_BYTES:], FileType(".jpg", "image/jpeg"))
+        check(ends_of(content), FileType(".jpg", "image/jpeg"))
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1, HEAD_BYTES, TAIL_BYTES, HEAD_BYTES + TAIL_BYTES, 300_001])
+@pytest.mark.parametrize("chunk_bytes", [1_000, HEAD_BYTES, TAIL_BYTES, 1_000_000])
+def test_the_ends_of_a_stream_are_those_of_its_content_however_it_is_cut(
+    size_bytes: int, chunk_bytes: int
+) -> None:
+    content = random.Random(1).randbytes(size_bytes)
+    assert ends_of(content, chunk_bytes) == Ends(content[:HEAD_BYTES], content[-TAIL_BYTES:])
