@@ -68,13 +68,15 @@ class _Work:
 
     @asynccontextmanager
     async def asked(
-        self, count: int, settings: dict[str, str], *, again_and_again: bool = False
+        self, count: int, settings: dict[str, str], *, files: int = 1, again_and_again: bool = False
     ) -> AsyncIterator[tuple[Product, list[Person]]]:
-        """As many people of whom each is asked for a file, and the product."""
+        """As many people of whom each is asked for a file, or for up to so many, and the product."""
         people = await self.ground.people(count)
         inputs = {"telegram_user_id": "${telegram_user_id}", "s3_file": "The file"}
+        many = {"s3_file.max_files": str(files)} if files > 1 else {}
         again = exclusive("again", {"${again}": [goto("work")]}, [])
-        key = await self.ground.deploy(external_task("work", "await_upload", inputs=inputs), again)
+        step = external_task("work", "await_upload", inputs=inputs, properties=many)
+        key = await self.ground.deploy(step, again)
         async with self.ground.product({**SETTINGS, **settings}) as product:
             await asyncio.gather(product.start("worker_u", "workers"), product.start("bot_u", "bot"))
             each_has = [{"telegram_user_id": each.user_id, "again": again_and_again} for each in people]
@@ -91,18 +93,18 @@ class _Work:
             file.truncate(size_bytes)
         return path
 
-    async def stored(self, product: Product, people: Sequence[Person], size_bytes: int) -> float:
-        """Everybody sends a file; the seconds from the first getFile until all are in the bucket."""
+    async def stored(self, product: Product, person: Person, files: int, size_bytes: int) -> float:
+        """Somebody sends files; the seconds from the first getFile until all are in the bucket."""
         calls = await self.ground.town.calls("getFile")
         since = len(calls)
-        await asyncio.gather(*(self.send(each, at, size_bytes) for at, each in enumerate(people)))
+        await asyncio.gather(*(self.send(person, at, size_bytes) for at in range(files)))
         query = "SELECT count(*) FROM uploads WHERE state = 'stored'"
 
         async def count() -> int:
             return int(await self.ground.value(database_of(product), query))
 
-        if await look_until(lambda found: found >= len(people), count, PATIENCE_S, SAMPLE_S) < len(people):
-            raise NotDone(f"not all of {len(people)} files were stored within {PATIENCE_S:.0f} s")
+        if await look_until(lambda found: found >= files, count, PATIENCE_S, SAMPLE_S) < files:
+            raise NotDone(f"not all of {files} files were stored within {PATIENCE_S:.0f} s")
         ended = time.time()
         first = (await self.ground.town.calls("getFile"))[since]
         return float(ended - first["at"])
@@ -122,8 +124,8 @@ async def _speed(work: _Work, id_: str, what: tuple[int, int], *, is_local: bool
     for number in range(ROUNDS + 1):
         for name in ("ours", "boto3") if number % 2 == 0 else ("boto3", "ours"):
             if name == "ours":
-                async with work.asked(count, settings) as (product, people):
-                    took_s = await work.stored(product, people, size_bytes)
+                async with work.asked(1, settings, files=count) as (product, people):
+                    took_s = await work.stored(product, people[0], count, size_bytes)
             else:
                 took_s = await _boto3(work, count, size_bytes)
             rate = count * size_bytes / MB / took_s
@@ -168,11 +170,11 @@ async def _memory(work: _Work) -> list[Figure]:
     await work.local(True)
     grown: dict[str, float] = {}
     for name, (count, size_bytes) in (("200 MB", LARGE), ("2 GB", HUGE)):
-        async with work.asked(count, {"TELEGRAM_LOCAL_FILES": "1"}) as (product, people):
+        async with work.asked(1, {"TELEGRAM_LOCAL_FILES": "1"}) as (product, people):
             process = psutil.Process(product.pid("bot_u"))
             idle = process.memory_info().rss
             async with _peak(process) as peak:
-                await work.stored(product, people, size_bytes)
+                await work.stored(product, people[0], count, size_bytes)
             grown[name] = (max(peak) - idle) / MB
             work.ground.say(f"U2 {name}: {grown[name]:.0f} MB over {idle / MB:.0f} MB")
     detail: dict[str, object] = {"grown_mb": {name: round(found, 1) for name, found in grown.items()}}
