@@ -29,8 +29,8 @@ demo: $(STAMP) ## the main job end to end, on real parts: prints the conversatio
 run: $(STAMP) ## the same stack for you: open the printed page, or give BOT_TOKEN of a real bot
 	@$(BIN)/python -m devstack.run
 
-# Three processes, each with a stack of its own: while one waits for what starts and dies, the others work.
-SIDE_BY_SIDE := -n 3 --dist loadscope --no-loadscope-reorder
+# Two processes, each with a stack of its own: while one waits for what starts and dies, the other works.
+SIDE_BY_SIDE := -n 2 --dist loadscope --no-loadscope-reorder
 test: $(STAMP) ## every test
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 

@@ -1,6 +1,7 @@
 """Fixtures that several folders need: the real stack, and a database built by the migrations alone."""
 
 import asyncio
+import gc
 import logging
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -21,6 +22,13 @@ settings.register_profile("tests", derandomize=not os.environ.get("HYPOTHESIS_SE
 settings.load_profile("tests")
 
 pytest_plugins = ["devstack.pytest_plugin", "tests.support.worlds"]
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays, and tests make much that goes: the collector took a seventh of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 @pytest.fixture(scope="session", autouse=True)

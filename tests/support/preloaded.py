@@ -24,12 +24,14 @@ from typing import Any
 
 import psutil
 from botocore.loaders import JSONFileLoader
+from sqlalchemy.orm import configure_mappers
 
 from devstack.processes import spawn
 from devstack.product import CHECKOUT, Product
-from shared import texts
+from shared import queues, texts
 from shared.settings import load_settings
 from shared.storage import Storage
+from shared.texts.voice import catalogue
 from workers import registry
 
 KINDS = ("bot", "workers")
@@ -47,8 +49,10 @@ def preload(kinds: Sequence[str] = KINDS) -> None:
     JSONFileLoader.load_file = lambda _, path: read(path)  # type: ignore[method-assign, assignment]
     Storage.from_settings(load_settings())
     for language in texts.LANGUAGES:
-        with texts.speaking(texts.Voice(language)):
-            texts.say("file-lost")
+        catalogue(language)
+    configure_mappers()
+    for queue in [each for each in gc.get_objects() if isinstance(each, queues.Queue)]:
+        queues._claim_statement(queue)
     gc.freeze()
 
 
