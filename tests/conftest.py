@@ -25,7 +25,7 @@ pytest_plugins = ["devstack.pytest_plugin", "tests.support.worlds"]
 
 
 def pytest_collection_finish() -> None:
-    """What is loaded by now stays, and tests make much that goes: the collector took a seventh of the time."""
+    """Let the collector alone with what is loaded and stays: it took a seventh of the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)

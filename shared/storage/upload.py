@@ -45,6 +45,7 @@ class Upload:
         self._max_bytes = max_bytes
         self._part_bytes = part_bytes
         self._gathered = io.BytesIO()  # handed over as it is: copies of parts would add up
+        self._sent = io.BytesIO()  # gathers again: fresh memory for each part costs more than to fill it
         self._hash = hashlib.sha256()
         self._upload_id: str | None = None
         self._parts: list[CompletedPartTypeDef] = []
@@ -92,8 +93,11 @@ class Upload:
         await asyncio.shield(cleaning)  # a second cancellation must not leave the orphan behind
 
     def _taken(self) -> io.BytesIO:
-        taken, self._gathered = self._gathered, io.BytesIO()
+        taken, self._gathered = self._gathered, self._sent
+        taken.truncate()
         taken.seek(0)
+        self._gathered.seek(0)
+        self._sent = taken
         return taken
 
     def _begin(self, work: Coroutine[Any, Any, Any]) -> None:

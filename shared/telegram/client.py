@@ -17,7 +17,7 @@ from shared.telegram.request import ANSWER_S, AiohttpRequest, new_session
 
 log = structlog.get_logger(__name__)
 
-CHUNK_BYTES = 64 * 1024
+CHUNK_BYTES = 256 * 1024
 LOCAL_CHUNK_BYTES = 1024 * 1024
 
 LOCAL_ANSWER_S = 3600.0
@@ -164,7 +164,9 @@ class TelegramFiles:
             self._session = new_session()
         timeout = aiohttp.ClientTimeout(sock_connect=10, sock_read=30)
         try:
-            async with self._session.get(address, timeout=timeout, allow_redirects=False) as response:
+            async with self._session.get(
+                address, timeout=timeout, allow_redirects=False, read_bufsize=CHUNK_BYTES
+            ) as response:
                 if response.status in {400, 404}:
                     raise FileGone("Telegram no longer gives this file")
                 if response.status != 200:
