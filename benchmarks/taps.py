@@ -15,7 +15,7 @@ from tests.support.bpmn import exclusive, external_task, goto
 
 TAPS = 30
 ROUNDS = 3
-LOOK_S = 0.002
+LOOK_S = 0.005
 
 
 async def bench(ground: Ground) -> list[Figure]:
