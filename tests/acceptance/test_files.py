@@ -15,6 +15,7 @@ import pytest_asyncio
 from devstack.parts.s3 import s3_client
 from devstack.people import Person
 from shared import texts
+from shared.operating import files
 from shared.storage import Storage
 from tests.support.bpmn import external_task, process
 from tests.support.clamd import running_clamd, virus
@@ -33,8 +34,7 @@ async def agreeing(world: World, request: pytest.FixtureRequest) -> AsyncIterato
         client.create_bucket(Bucket=bucket)
         yield world
         await until(lambda: at_rest(world), "no file is on its way", patience_s=30)
-        told = await world.product.command("files")  # fails where they differ
-        assert "agree" in told, told
+        assert [line async for line in files.told(world.settings(), as_json=False)] == []
         for each in client.list_objects_v2(Bucket=bucket).get("Contents", []):
             client.delete_object(Bucket=bucket, Key=each["Key"])
         client.delete_bucket(Bucket=bucket)

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ PRODUCTION = ("bot", "shared", "workers")
 RUSSIAN = texts.Voice("ru", ZoneInfo("Europe/Moscow"))
 
 
+@cache
 def messages(language: str) -> dict[str, Message]:
     """A catalogue by message."""
     source = (ROOT / f"shared/texts/{language}.ftl").read_text("utf-8")
