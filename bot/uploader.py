@@ -33,7 +33,7 @@ from shared.telegram.client import FileGone, FileTooBig, discard_local
 
 log = structlog.get_logger(__name__)
 
-PROGRESS_EVERY_S = 3.0
+PROGRESS_AFTER_S, PROGRESS_EVERY_S = 3.0, 10.0
 """Edits cost like messages: of a file that is there sooner nothing is told on its way."""
 
 
@@ -146,14 +146,14 @@ class Uploader:
     ) -> AsyncIterator[bytes]:
         """The same chunks; whoever sent the file is told now and then how far it is."""
         clock = asyncio.get_running_loop().time
-        done_bytes, told = 0, clock()
+        done_bytes, next_word = 0, clock() + PROGRESS_AFTER_S
         async for chunk in chunks:
             yield chunk
             ends.add(chunk)
             done_bytes += len(chunk)
-            if clock() - told >= PROGRESS_EVERY_S:
+            if clock() >= next_word:
                 await self._tell_progress(upload, ask, done_bytes)
-                told = clock()
+                next_word = clock() + PROGRESS_EVERY_S
 
     async def _tell_progress(self, upload: Upload, ask: Ask, done_bytes: int) -> None:
         """One message is edited. Whoever has lost the row meanwhile learns it here, and stops."""

@@ -264,6 +264,7 @@ async def test_files_of_a_step_that_is_taken_back_leave_the_bucket(talk: Convers
 async def test_the_list_of_files_says_how_far_each_is(
     talk: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("bot.uploader.PROGRESS_AFTER_S", 0.0)
     monkeypatch.setattr("bot.uploader.PROGRESS_EVERY_S", 0.0)
     monkeypatch.setattr("shared.telegram.client.CHUNK_BYTES", 65536)
     ann = await talk.telegram.ann()

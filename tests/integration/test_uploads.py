@@ -514,6 +514,7 @@ async def test_a_caption_of_any_length_changes_nothing(talk: Conversation) -> No
 async def test_a_long_transfer_says_how_far_it_is_in_one_message_that_goes_at_its_end(
     talk: Conversation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("bot.uploader.PROGRESS_AFTER_S", 0.0)
     monkeypatch.setattr("bot.uploader.PROGRESS_EVERY_S", 0.0)
     ann = await talk.telegram.ann()
     await talk.ask(ann, ASKED, topic="await_upload")
