@@ -518,7 +518,7 @@ async def test_a_long_transfer_says_how_far_it_is_in_one_message_that_goes_at_it
     monkeypatch.setattr("bot.uploader.PROGRESS_EVERY_S", 0.0)
     ann = await talk.telegram.ann()
     await talk.ask(ann, ASKED, topic="await_upload")
-    await send_file(talk, ann, "a.txt", b"x" * 300_000)
+    await send_file(talk, ann, "a.txt", b"x" * 1_200_000)
     await talk.telegram.receive(talk.db)
     await talk.handle()
     seen: list[list[str]] = []
