@@ -16,6 +16,7 @@ import migrations
 from devstack.stack import Stack, create_database
 from shared.db import Database, driver_url
 from shared.models import Base
+from shared.service import settle_heap
 
 # The same examples each time; HYPOTHESIS_SEARCH=1 looks for new ones.
 settings.register_profile("tests", derandomize=not os.environ.get("HYPOTHESIS_SEARCH"), deadline=None)
@@ -26,8 +27,7 @@ pytest_plugins = ["devstack.pytest_plugin", "tests.support.worlds"]
 
 def pytest_collection_finish() -> None:
     """Let the collector alone with what is loaded and stays: it took a seventh of the time."""
-    gc.collect()
-    gc.freeze()
+    settle_heap()
     gc.set_threshold(20_000, 50, 100)
 
 

@@ -29,6 +29,7 @@ from sqlalchemy.orm import configure_mappers
 from devstack.processes import spawn
 from devstack.product import CHECKOUT, Product
 from shared import queues, texts
+from shared.service import settle_heap
 from shared.settings import load_settings
 from shared.storage import Storage
 from shared.texts.voice import catalogue
@@ -53,7 +54,7 @@ def preload(kinds: Sequence[str] = KINDS) -> None:
     configure_mappers()
     for queue in [each for each in gc.get_objects() if isinstance(each, queues.Queue)]:
         queues._claim_statement(queue)
-    gc.freeze()
+    settle_heap()
 
 
 def run_as_main(kind: str, arguments: Sequence[str] = ()) -> None:

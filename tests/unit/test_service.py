@@ -93,13 +93,13 @@ async def test_a_signal_stops_the_process(number: signal.Signals) -> None:
         signal.signal(number, before)
 
 
-# settings
-
-
 def test_what_was_loaded_to_start_is_no_longer_looked_through_for_garbage() -> None:
     service.settle_heap()
     assert gc.get_freeze_count() > 10_000
     assert len(gc.get_objects()) < 10_000
+
+
+# settings
 
 
 def test_every_malformed_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
