@@ -1,6 +1,8 @@
 """S3 by s3proxy on a folder: path-style addresses, signed requests, presigned ones too."""
 
 import asyncio
+import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 BUCKET = "stepgram"
 _ACCESS_KEY_ID = "stepgram"
 _JARS = Path(__file__).parent.parent / "data" / "s3proxy-4.1.0.jars"
+_ARRIVING = re.compile(r"-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+"""How the name of a file ends while its bytes arrive: s3proxy writes its attributes and renames it then."""
 
 
 class S3(Part):
@@ -36,14 +40,16 @@ class S3(Part):
 
     async def command(self) -> Command:
         """See Part."""
-        (self.folder / "buckets").mkdir(exist_ok=True)
+        buckets = self.folder / "buckets"
+        buckets.mkdir(exist_ok=True)
+        _clear_arriving(buckets)
         settings = {
             "s3proxy.endpoint": self.url,
             "s3proxy.authorization": "aws-v2-or-v4",
             "s3proxy.identity": _ACCESS_KEY_ID,
             "s3proxy.credential": self.state.secret("s3"),
             "jclouds.provider": "filesystem-nio2",
-            "jclouds.filesystem.basedir": str(self.folder / "buckets"),
+            "jclouds.filesystem.basedir": str(buckets),
             # Pages of any origin may send files by a signed address: they are served at free ports.
             "s3proxy.cors-allow-origins": "*",
             "s3proxy.cors-allow-methods": "GET PUT HEAD",
@@ -78,6 +84,21 @@ class S3(Part):
         with s3_client(self.env()) as client:
             if BUCKET not in [bucket.get("Name") for bucket in client.list_buckets()["Buckets"]]:
                 client.create_bucket(Bucket=BUCKET)
+
+
+def _clear_arriving(buckets: Path) -> None:
+    """Take away what was arriving when the server was killed: it would be listed, which no S3 does."""
+    for file in buckets.rglob("*"):
+        if _ARRIVING.search(file.name) and file.is_file() and not _has_attributes(file):
+            file.unlink()
+
+
+def _has_attributes(file: Path) -> bool:
+    """Whether a file is, or may be, a whole object that is called so: not every file system can tell."""
+    try:
+        return bool(os.listxattr(file))
+    except (AttributeError, OSError):
+        return True
 
 
 @contextmanager

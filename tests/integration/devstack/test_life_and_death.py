@@ -1,18 +1,22 @@
 """A stack of its own per test: whatever happens to its owner, nothing stays."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
+from devstack.parts.s3 import s3_client
 from devstack.processes import find
 from devstack.stack import running_stack
 from devstack.state import ProcessRecord, State
+from tests.fakes.waiting import until
 
 CHECKOUT = Path(__file__).parents[3]
 OWNER = """
@@ -66,6 +70,26 @@ async def test_stacks_run_side_by_side(tmp_path: Path) -> None:
         running_stack(tmp_path / "b", parts=["postgres"]) as other,
     ):
         assert one.env["DATABASE_URL"] != other.env["DATABASE_URL"]
+
+
+async def test_an_object_whose_bytes_were_arriving_at_a_kill_is_not_there(tmp_path: Path) -> None:
+    """As with any S3; s3proxy left what had come under a name of its own, to be listed for ever."""
+    async with running_stack(tmp_path, parts=["s3"]) as stack:
+        bucket = stack.env["R2_BUCKET_NAME"]
+        with s3_client(stack.env) as s3:
+            s3.put_object(Bucket=bucket, Key="folder/whole", Body=b"whole")
+            url = s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "folder/cut"})
+        parts = urlsplit(url)
+        _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        head = [f"PUT {parts.path}?{parts.query} HTTP/1.1", f"Host: {parts.netloc}", "Content-Length: 200000"]
+        writer.write("\r\n".join([*head, "", ""]).encode() + b"x" * 100_000)
+        await until(lambda: any(tmp_path.glob("s3/buckets/*/folder/cut*")), "bytes on the disk")
+        await stack.stop_part("s3", kill=True)
+        writer.close()
+        await stack.start_part("s3")
+        with s3_client(stack.env) as s3:
+            listed = s3.list_objects_v2(Bucket=bucket)["Contents"]
+        assert [each["Key"] for each in listed] == ["folder/whole"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
