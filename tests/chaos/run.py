@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,8 +32,8 @@ from tests.support.engine_work import settings_of
 STALLED_S = 60.0
 """When nothing goes wrong any more and no instance has ended for so long, the rest never will."""
 
-SETTLE_S = 30.0
-"""How long the last changes of messages may take, and those that follow a touch."""
+SETTLE_S, CALM_S = 30.0, 6.0
+"""The last changes of messages, and those that follow a touch, come so soon; after such a pause none does."""
 
 SETTINGS = {
     "CLAIM_S": "5",
@@ -136,7 +136,7 @@ class Run:
             evidence = await collect(self.env, self.town, self.journal, trouble.disturbances, untouchable)
             return judge(self.plan, evidence)
 
-        await look_until(_is_settled, look, SETTLE_S)
+        await _until_settled(look)
         return await look(await self._touch_the_rest())
 
     async def _touch_the_rest(self) -> list[Button]:
@@ -160,8 +160,16 @@ class Run:
         return await look_until(lambda found: not found, still, SETTLE_S if left else 0.0)
 
 
-def _is_settled(breaches: Sequence[Breach]) -> bool:
-    return not any(breach.rule in UNSETTLED for breach in breaches)
+async def _until_settled(look: Callable[[], Awaitable[list[Breach]]]) -> None:
+    """Wait until no breach is left that may mend itself, or none has done so for a while."""
+    begun = changed = time.monotonic()
+    before: list[Breach] | None = None
+    while left := [breach for breach in await look() if breach.rule in UNSETTLED]:
+        if left != before:
+            before, changed = left, time.monotonic()
+        if time.monotonic() > min(begun + SETTLE_S, changed + CALM_S):
+            return
+        await asyncio.sleep(1.0)
 
 
 async def run(seed: int, duration_s: float, folder: Path, say: Say) -> list[Breach]:

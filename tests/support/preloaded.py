@@ -46,8 +46,7 @@ def preload(kinds: Sequence[str] = KINDS) -> None:
     for module in ("h11", "anyio._backends._asyncio"):
         importlib.import_module(module)
     registry.load()
-    read = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))  # each session has a loader of its own
-    JSONFileLoader.load_file = lambda _, path: read(path)  # type: ignore[method-assign, assignment]
+    read_models_once()
     Storage.from_settings(load_settings())
     for language in texts.LANGUAGES:
         catalogue(language)
@@ -55,6 +54,12 @@ def preload(kinds: Sequence[str] = KINDS) -> None:
     for queue in [each for each in gc.get_objects() if isinstance(each, queues.Queue)]:
         queues._claim_statement(queue)
     settle_heap()
+
+
+def read_models_once() -> None:
+    """Let botocore keep the models of services that it has read: each session reads them anew."""
+    read = cache(partial(JSONFileLoader.load_file, JSONFileLoader()))
+    JSONFileLoader.load_file = lambda _, path: read(path)  # type: ignore[method-assign, assignment]
 
 
 def run_as_main(kind: str, arguments: Sequence[str] = ()) -> None:

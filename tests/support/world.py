@@ -24,8 +24,8 @@ from tests.support.engine_work import settings_of
 QUICK = {
     "CLAIM_S": "2",
     "FETCH_LOCK_S": "3",
-    "POLL_S": "0.4",
-    "WITHDRAWAL_INTERVAL_S": "0.3",
+    "POLL_S": "0.8",
+    "WITHDRAWAL_INTERVAL_S": "1",
     "LOG_LEVEL": "INFO",
 }
 """Settings with which faults show within seconds."""
