@@ -47,6 +47,7 @@ class Town:
         self.on_tap = on_tap
         self.looks_every_s = POLL_S
         self.waits: list[Wait] = []
+        self._calls_before = 0
         # A proxy that is configured for the world does not lead to this machine, and nothing here is TLS.
         self.http = httpx.AsyncClient(base_url=url, timeout=40, trust_env=False, verify=False)  # noqa: S501
 
@@ -81,10 +82,15 @@ class Town:
         }
         return int((await self.call("POST", "/chats", body))["chat"]["id"])
 
-    async def calls(self, method: str, since: int = 0) -> list[dict[str, Any]]:
+    async def calls(self, method: str) -> list[dict[str, Any]]:
         """The Bot API calls of a method."""
-        found: list[dict[str, Any]] = (await self.call("GET", "/calls", method=method, since=since))["calls"]
-        return found
+        found = await self.call("GET", "/calls", method=method, since=self._calls_before)
+        return list(found["calls"])
+
+    async def forget_calls(self) -> None:
+        """From now on know later calls only."""
+        if calls := (await self.call("GET", "/calls"))["calls"]:
+            self._calls_before = calls[-1]["n"]
 
     async def fault(self, kind: str, *, method: str = "*", count: int = 1, **details: Any) -> None:
         """Spoil the next calls."""

@@ -97,7 +97,7 @@ async def test_a_cancelled_instance_retires_the_prompt_and_a_late_tap_is_told_so
 
 
 async def test_a_wrong_engine_password_is_said_and_not_hammered(world: World) -> None:
-    world.launch("worker1", settings={"ENGINE_PASSWORD": "wrong"})
+    await world.launch("worker1", settings={"ENGINE_PASSWORD": "wrong"})
 
     async def said() -> bool:
         return "ENGINE_PASSWORD" in world.log("worker1")
@@ -111,7 +111,7 @@ async def test_a_process_waits_for_its_database_and_goes_on(world: World) -> Non
     port = world.stack.postgres.port
     await world.stack.stop_part("postgres", kill=True)
     try:
-        world.launch("bot1")
+        await world.launch("bot1")
 
         async def waits() -> bool:
             return "waiting for the database" in world.log("bot1")

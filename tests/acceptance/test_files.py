@@ -29,7 +29,7 @@ MB = 1_000_000
 async def agreeing(world: World, request: pytest.FixtureRequest) -> AsyncIterator[World]:
     """A world with a bucket of its own; when its test is over, bucket and rows must agree."""
     bucket = "files-" + hashlib.sha256(request.node.name.encode()).hexdigest()[:16]
-    world.product = world.product.with_settings(R2_BUCKET_NAME=bucket)
+    world.is_spoilt, world.product = True, world.product.with_settings(R2_BUCKET_NAME=bucket)
     with s3_client(world.product.env) as client:
         client.create_bucket(Bucket=bucket)
         yield world

@@ -22,7 +22,7 @@ from devstack.people import Person
 from devstack.stack import Stack
 from shared.db import CHANNEL
 from tests.support.gateway import Gateway, a_gateway
-from tests.support.world import World, a_world
+from tests.support.world import AT_WORK, World, a_world
 from tests.support.world import until as until_seen
 
 T = TypeVar("T")
@@ -47,18 +47,6 @@ QUICK = {
 }
 DOZEN = 8
 LOOKS_EVERY_S = 0.1
-AT_WORK = """
-    SELECT 'update ' || id || ' ' || state FROM updates WHERE state <> 'handled'
-    UNION ALL SELECT 'step ' || id || ' ' || state FROM pending_replies WHERE state IN ('answered', 'parked')
-    UNION ALL SELECT 'prompt ' || id || ' ' || state FROM prompts
-        WHERE state NOT IN ('sent', 'retired') OR claim IS NOT NULL
-    UNION ALL SELECT 'upload ' || id || ' ' || state FROM uploads WHERE state = 'queued' OR claim IS NOT NULL
-    UNION ALL SELECT 'page ' || id || ' ' || state FROM upload_pages WHERE state <> 'closed'
-    UNION ALL SELECT 'deadline ' || id || ' ' || state FROM deadlines WHERE claim IS NOT NULL
-    UNION ALL SELECT 'person ' || id || ' ' || state FROM people WHERE state = 'queued'
-    UNION ALL SELECT 'start ' || id || ' ' || state FROM process_starts WHERE state = 'queued'
-"""
-"""Every row that has not come to rest."""
 
 
 async def until(check: Callable[[], Awaitable[T]], what: str) -> T:

@@ -1,8 +1,9 @@
 """A world for acceptance tests: a sandbox and a database of its own, real processes, a shared real engine."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from devstack.stack import Stack, create_database
 from shared.engine.client import EngineClient
 from shared.engine.values import to_engine
 from shared.errors import WorldError
+from shared.models import Base
 from shared.settings import Settings
 from tests.support.engine_work import settings_of
 
@@ -29,6 +31,19 @@ QUICK = {
     "LOG_LEVEL": "INFO",
 }
 """Settings with which faults show within seconds."""
+
+AT_WORK = """
+    SELECT 'update ' || id || ' ' || state FROM updates WHERE state <> 'handled'
+    UNION ALL SELECT 'step ' || id || ' ' || state FROM pending_replies WHERE state IN ('answered', 'parked')
+    UNION ALL SELECT 'prompt ' || id || ' ' || state FROM prompts
+        WHERE state NOT IN ('sent', 'retired') OR claim IS NOT NULL
+    UNION ALL SELECT 'upload ' || id || ' ' || state FROM uploads WHERE state = 'queued' OR claim IS NOT NULL
+    UNION ALL SELECT 'page ' || id || ' ' || state FROM upload_pages WHERE state <> 'closed'
+    UNION ALL SELECT 'deadline ' || id || ' ' || state FROM deadlines WHERE claim IS NOT NULL
+    UNION ALL SELECT 'person ' || id || ' ' || state FROM people WHERE state = 'queued'
+    UNION ALL SELECT 'start ' || id || ' ' || state FROM process_starts WHERE state = 'queued'
+"""
+"""Every row that has not come to rest."""
 
 T = TypeVar("T")
 
@@ -56,6 +71,9 @@ class World:
     product: Product
     database_url: str
     running: list[str] = field(default_factory=list)
+    is_spoilt: bool = False
+    """Whether something was done that a test which follows could notice."""
+    _inherited: set[str] = field(default_factory=set)
     _deployments: list[str] = field(default_factory=list)
     _log_starts: dict[str, int] = field(default_factory=dict)
 
@@ -100,7 +118,8 @@ class World:
     async def forget_deployments(self) -> None:
         """Take everything that this test made out of the engine."""
         async with self._http() as http:
-            for deployment in self._deployments:
+            while self._deployments:
+                deployment = self._deployments.pop()
                 params = {"cascade": "true", "skipCustomListeners": "true"}
                 (await http.delete(f"/deployment/{deployment}", params=params)).raise_for_status()
 
@@ -110,14 +129,22 @@ class World:
         return await self.engine.start_process(key, "test", typed, tenant_id)
 
     async def start(self, *names: str, settings: Mapping[str, str] | None = None) -> None:
-        """Start processes by name: worker… or bot…, side by side."""
-        self.running += names
+        """Start processes by name: worker… or bot…, side by side; one left by the test before is as good."""
+        self.is_spoilt |= bool(settings)
+        left = self._inherited & set(names) if not settings else set()
+        await self._end(self._inherited - left)
+        self._inherited = set()
         for name in names:
             self._log_starts.setdefault(name, len(self._whole_log(name)))
-        await asyncio.gather(*(self.product.start(name, _module(name), settings=settings) for name in names))
+        new = [name for name in names if name not in left]
+        self.running += new
+        await asyncio.gather(*(self.product.start(name, _module(name), settings=settings) for name in new))
 
-    def launch(self, name: str, settings: Mapping[str, str] | None = None) -> None:
+    async def launch(self, name: str, settings: Mapping[str, str] | None = None) -> None:
         """Start a process that need not become ready."""
+        self.is_spoilt = True
+        await self._end(self._inherited)
+        self._inherited = set()
         self.running.append(name)
         self._log_starts.setdefault(name, len(self._whole_log(name)))
         self.product.launch(name, _module(name), settings=settings)
@@ -132,6 +159,10 @@ class World:
 
     async def stop(self, *names: str, kill: bool = False) -> None:
         """End processes."""
+        self.is_spoilt = True
+        await self._end(names, kill=kill)
+
+    async def _end(self, names: Collection[str], *, kill: bool = False) -> None:
         for name in names:
             self.running.remove(name)
         await asyncio.gather(*(self.product.stop(name, kill=kill) for name in names))
@@ -187,10 +218,29 @@ class World:
     @asynccontextmanager
     async def holding(self, table: str) -> AsyncIterator[None]:
         """Let nobody write to a table as long as the block runs: processes stop at exactly that line."""
+        self.is_spoilt = True
         async with await psycopg.AsyncConnection.connect(self.database_url) as connection:
             await connection.execute(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
             yield
             await connection.rollback()
+
+    async def empty(self) -> bool:
+        """Leave nothing but the processes that run; False if these have more to do than to wait."""
+        await self.forget_deployments()
+        with contextlib.suppress(Unexpected):
+            await self.town.call("DELETE", "/faults")
+            await until(self._is_at_rest, "every row is at rest", 1)
+            tables = [each.name for each in reversed(Base.metadata.sorted_tables) if each.name != "chores"]
+            async with await self.connect() as connection:
+                await connection.execute("; ".join(f"DELETE FROM {table}" for table in tables))
+            self._inherited = set(self.running)
+            self._log_starts.clear()
+            await self.town.forget_calls()
+            return True
+        return False
+
+    async def _is_at_rest(self) -> bool:
+        return not await self.rows(AT_WORK)
 
     async def until_blocked(self, statement: str) -> None:
         """Wait until a process of ours stands still in a statement that begins so."""
