@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from bot.web import server
 from bot.web.routes import UploadRoutes
 from devstack.sandbox.serve import serving
 from devstack.stack import Stack
+from devstack.waiting import beside
 from shared import texts
 from shared.models import UploadPage
+from shared.queues import Later
 from shared.settings import Settings
 from shared.storage import Storage
 from tests.fakes.conversation import Conversation, variables
@@ -74,19 +76,16 @@ async def bucket(stack: Stack, relay: Relay) -> AsyncIterator[Storage]:
 
 @asynccontextmanager
 async def turns(talk: Conversation) -> AsyncIterator[None]:
-    """The bot works, as its loops would."""
+    """The bot works, as its loops would, which put off what has to wait."""
 
     async def work() -> None:
         while True:
-            await talk.turn()
+            with suppress(Later):
+                await talk.turn()
             await asyncio.sleep(0.1)
 
-    working = asyncio.create_task(work())
-    try:
+    async with beside(work()):
         yield
-    finally:
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
