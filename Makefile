@@ -22,6 +22,7 @@ $(STAMP): requirements.lock setup.cfg
 	@$(INSTALL) --require-hashes -r .venv/pip.lock # a Python's own may be old, and four times slower
 	@$(INSTALL) --require-hashes -r requirements.lock
 	@$(INSTALL) --quiet --no-build-isolation -e . # setuptools warns of what an editable installation is
+	@$(BIN)/python -m compileall -qq --workers 0 .venv/lib || true # pip takes one core, an import memory
 	@touch $@
 
 setup: $(STAMP) ## install everything into .venv
