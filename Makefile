@@ -17,7 +17,7 @@ $(STAMP): requirements.lock setup.cfg
 	  || { echo "Stepgram needs Python 3.11 or newer; name it: make PYTHON=python3.12 ..."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv \
 	  || { echo "python -m venv failed; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	@echo "installing the pinned packages into .venv (half a minute, once) ..."
+	@echo "installing the pinned packages into .venv (a minute, once) ..."
 	@awk '/^[^ ]/ { mine = /^pip==/ } mine' requirements.lock > .venv/pip.lock
 	@$(INSTALL) --require-hashes -r .venv/pip.lock # a Python's own may be old, and four times slower
 	@$(INSTALL) --require-hashes -r requirements.lock

@@ -248,7 +248,7 @@ async def test_it_can_be_used_by_keyboard_alone_and_says_what_is_wrong(
 ) -> None:
     _, reply_id, page = await asked(pages)
     tab = await open_page(page, width=320, height=640, dark=True)
-    await expect(tab.get_by_role("heading", name=LABEL)).to_be_visible()
+    await expect(tab.locator("#drop")).to_be_visible()
     await tab.keyboard.press("Tab")
     await expect(tab.get_by_label(CHOOSE)).to_be_focused()
     await picture(tab, "keyboard")
