@@ -96,7 +96,7 @@ def _clear_arriving(buckets: Path) -> None:
 def _has_attributes(file: Path) -> bool:
     """Whether a file is, or may be, a whole object that is called so: not every file system can tell."""
     try:
-        return bool(os.listxattr(file))
+        return any(name.startswith("user.") for name in os.listxattr(file))  # others are the system's
     except (AttributeError, OSError):
         return True
 

@@ -19,8 +19,8 @@ from devstack.stack import Stack, create_database
 from shared.engine.client import EngineClient
 from shared.engine.values import to_engine
 from shared.errors import WorldError
-from shared.models import Base
 from shared.settings import Settings
+from tests.fakes.rows import emptying
 from tests.support.engine_work import settings_of
 
 QUICK = {
@@ -132,10 +132,7 @@ class World:
         """Start processes by name: worker… or bot…, side by side; one left by the test before is as good."""
         self.is_spoilt |= bool(settings)
         left = self._inherited & set(names) if not settings else set()
-        await self._end(self._inherited - left)
-        self._inherited = set()
-        for name in names:
-            self._log_starts.setdefault(name, len(self._whole_log(name)))
+        await self._take_over(names, left)
         new = [name for name in names if name not in left]
         self.running += new
         await asyncio.gather(*(self.product.start(name, _module(name), settings=settings) for name in new))
@@ -143,11 +140,16 @@ class World:
     async def launch(self, name: str, settings: Mapping[str, str] | None = None) -> None:
         """Start a process that need not become ready."""
         self.is_spoilt = True
-        await self._end(self._inherited)
-        self._inherited = set()
+        await self._take_over([name], set())
         self.running.append(name)
-        self._log_starts.setdefault(name, len(self._whole_log(name)))
         self.product.launch(name, _module(name), settings=settings)
+
+    async def _take_over(self, names: Collection[str], left: set[str]) -> None:
+        """Of what the test before has left running, leave these; the logs of `names` begin here."""
+        await self._end(self._inherited - left)
+        self._inherited = set()
+        for name in names:
+            self._log_starts.setdefault(name, len(self._whole_log(name)))
 
     def _whole_log(self, name: str) -> str:
         log = self.stack.state.log_file(name)
@@ -230,9 +232,8 @@ class World:
         with contextlib.suppress(Unexpected):
             await self.town.call("DELETE", "/faults")
             await until(self._is_at_rest, "every row is at rest", 1)
-            tables = [each.name for each in reversed(Base.metadata.sorted_tables) if each.name != "chores"]
             async with await self.connect() as connection:
-                await connection.execute("; ".join(f"DELETE FROM {table}" for table in tables))
+                await connection.execute(emptying(but="chores").encode())
             self._inherited = set(self.running)
             self._log_starts.clear()
             await self.town.forget_calls()
