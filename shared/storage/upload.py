@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import io
+from collections import deque
 from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -17,12 +18,16 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+PARTS_AT_ONCE = 2
+"""Parts of one object on their way at once: one alone leaves the line idle while the store answers."""
+
 
 class Upload:
     """An object that arrives in chunks: one PUT when it is small, else a multipart upload.
 
-    While a part is on its way the next one is gathered, so at most two are in memory. A part once begun is
-    never left to itself: a thread cannot be cancelled, and an abort that overtakes it would leave an orphan.
+    While PARTS_AT_ONCE are on their way the next one is gathered, and no more are in memory. A part once
+    begun is never left to itself: a thread cannot be cancelled, and an abort that overtakes it would leave an
+    orphan.
     """
 
     def __init__(
@@ -45,11 +50,12 @@ class Upload:
         self._max_bytes = max_bytes
         self._part_bytes = part_bytes
         self._gathered = io.BytesIO()  # handed over as it is: copies of parts would add up
-        self._sent = io.BytesIO()  # gathers again: fresh memory for each part costs more than to fill it
+        self._sent: list[io.BytesIO] = []  # gather again: fresh memory for each costs more than to fill it
         self._hash = hashlib.sha256()
+        self._in_order = asyncio.Lock()  # fair: parts are hashed as they came
         self._upload_id: str | None = None
-        self._parts: list[CompletedPartTypeDef] = []
-        self._running: asyncio.Task[Any] | None = None
+        self._etags: list[str] = []
+        self._running: deque[asyncio.Task[Any]] = deque()
         self.size_bytes = 0
 
     @property
@@ -58,7 +64,7 @@ class Upload:
         return self._hash.hexdigest()
 
     async def add(self, chunk: bytes) -> None:
-        """Take the next bytes; waits while a part is still on its way and another is full.
+        """Take the next bytes; waits while as many parts as may be are on their way and another is full.
 
         Raises:
             TooLarge: with these bytes there are more than allowed.
@@ -73,8 +79,7 @@ class Upload:
             self._gathered.write(rest[:room])
             rest = rest[room:]
             if self._gathered.tell() == self._part_bytes:
-                await self._settle()
-                self._begin(self._send_part(self._taken()))
+                await self._begin_part()
 
     async def finish(self) -> str:
         """Store what is left and make the object visible; returns its etag.
@@ -82,9 +87,13 @@ class Upload:
         Raises:
             StorageError: it could not be stored.
         """
-        await self._settle()
-        rest = self._taken()
-        self._begin(self._send_whole(rest) if self._upload_id is None else self._complete(rest))
+        if self._upload_id is None:
+            self._begin(self._send_whole(self._taken()))
+        else:
+            if self._gathered.tell():
+                await self._begin_part()
+            await self._settle()
+            self._begin(self._complete())
         return str(await self._settle()).strip('"')
 
     async def abort(self) -> None:
@@ -93,19 +102,25 @@ class Upload:
         await asyncio.shield(cleaning)  # a second cancellation must not leave the orphan behind
 
     def _taken(self) -> io.BytesIO:
-        taken, self._gathered = self._gathered, self._sent
+        taken, self._gathered = self._gathered, self._sent.pop() if self._sent else io.BytesIO()
         taken.truncate()
         taken.seek(0)
         self._gathered.seek(0)
-        self._sent = taken
         return taken
 
     def _begin(self, work: Coroutine[Any, Any, Any]) -> None:
-        self._running = asyncio.create_task(work)
+        self._running.append(asyncio.create_task(work))
 
-    async def _settle(self) -> Any:
-        """Wait for what is on its way; a cancellation leaves it to ``abort``."""
-        return await asyncio.shield(self._running) if self._running else None
+    async def _settle(self, but: int = 0) -> Any:
+        """Wait until no more than so many are on their way; what the last one gave.
+
+        A cancellation leaves them to ``abort``.
+        """
+        given = None
+        while len(self._running) > but:
+            given = await asyncio.shield(self._running[0])
+            self._running.popleft()
+        return given
 
     async def _send_whole(self, data: io.BytesIO) -> str:
         def work() -> str:
@@ -121,44 +136,55 @@ class Upload:
 
         return await call(f"storing {self._key}", work)
 
-    async def _send_part(self, data: io.BytesIO) -> None:
-        def create() -> str:
+    async def _begin_part(self) -> None:
+        if self._upload_id is None:
+            self._begin(self._create())
+            await self._settle()
+        await self._settle(PARTS_AT_ONCE - 1)
+        self._etags.append("")
+        self._begin(self._send_part(len(self._etags), self._taken()))
+
+    async def _create(self) -> None:
+        def work() -> str:
             return self._client.create_multipart_upload(
                 Bucket=self._bucket, Key=self._key, ContentType=self._content_type, Metadata=self._metadata
             )["UploadId"]
 
-        def send(upload_id: str, number: int) -> str:
-            self._hash.update(data.getbuffer())
+        self._upload_id = await call(f"storing {self._key}", work)
+
+    async def _send_part(self, number: int, data: io.BytesIO) -> None:
+        def send() -> str:
             return self._client.upload_part(
-                Bucket=self._bucket, Key=self._key, UploadId=upload_id, PartNumber=number, Body=data
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=self._upload_id or "",
+                PartNumber=number,
+                Body=data,
             )["ETag"]
 
-        if self._upload_id is None:
-            self._upload_id = await call(f"storing {self._key}", create)
-        upload_id, number = self._upload_id, len(self._parts) + 1
-        etag = await call(f"storing part {number} of {self._key}", lambda: send(upload_id, number))
-        self._parts.append({"PartNumber": number, "ETag": etag})
+        async with self._in_order:
+            await call(f"hashing part {number} of {self._key}", lambda: self._hash.update(data.getbuffer()))
+        self._etags[number - 1] = await call(f"storing part {number} of {self._key}", send)
+        self._sent.append(data)
 
-    async def _complete(self, rest: io.BytesIO) -> str:
-        if rest.getbuffer():
-            await self._send_part(rest)
-        upload_id = self._upload_id or ""
+    async def _complete(self) -> str:
+        parts: list[CompletedPartTypeDef] = [
+            {"PartNumber": number, "ETag": etag} for number, etag in enumerate(self._etags, 1)
+        ]
         answer = await call(
             f"completing {self._key}",
             lambda: self._client.complete_multipart_upload(
                 Bucket=self._bucket,
                 Key=self._key,
-                UploadId=upload_id,
-                MultipartUpload={"Parts": self._parts},
+                UploadId=self._upload_id or "",
+                MultipartUpload={"Parts": parts},
             ),
         )
         return answer["ETag"]
 
     async def _abort(self) -> None:
-        if self._running:
-            await asyncio.wait({self._running})
-            if not self._running.cancelled():
-                self._running.exception()  # seen by the caller already, or overtaken by another reason
+        # their errors are seen by the caller already, or overtaken by another reason
+        await asyncio.gather(*self._running, return_exceptions=True)
         if (upload_id := self._upload_id) is None:
             return
         try:

@@ -5,10 +5,11 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
@@ -26,6 +27,7 @@ from shared.storage import (
     TooLarge,
     object_key,
 )
+from shared.storage.upload import PARTS_AT_ONCE
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -125,6 +127,59 @@ async def test_a_chunk_may_be_larger_than_several_parts(storage: Storage) -> Non
     content = os.urandom(3 * PART_BYTES + 17)
     await storage.put_bytes("large-chunk", content, content_type="application/x-test")
     assert await fetched(storage, "large-chunk") == content
+
+
+class Slow:
+    """Keeps the first part of an object on its way until the one beside it is over."""
+
+    def __init__(self, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._send = storage._client.upload_part
+        self._others = threading.Semaphore(0)
+        self._counting = threading.Lock()
+        self.now = self.most = 0
+        monkeypatch.setattr(storage._client, "upload_part", self._sent)
+
+    def _sent(self, *, PartNumber: int, **what: Any) -> Any:  # noqa: N803 - boto3's name
+        with self._counting:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        try:
+            if PartNumber == 1:
+                assert self._others.acquire(timeout=20)
+            return self._send(PartNumber=PartNumber, **what)
+        finally:
+            with self._counting:
+                self.now -= 1
+            self._others.release()
+
+
+async def test_parts_that_arrive_in_another_order_make_the_same_object(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Slow(storage, monkeypatch)
+    content = await whole(chunks(5 * PART_BYTES + 17))
+    stored = await storage.put("order", chunks(len(content)), content_type="application/x-test")
+    assert stored.sha256 == hashlib.sha256(content).hexdigest()
+    assert await fetched(storage, "order") == content
+    assert slow.most == PARTS_AT_ONCE
+
+
+async def test_a_part_that_is_refused_waits_for_the_one_beside_it_and_leaves_nothing(
+    storage: Storage, raw: "S3Client", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Slow(storage, monkeypatch)
+    upload_part = storage._client.upload_part
+
+    def refused(*, PartNumber: int, **what: Any) -> Any:  # noqa: N803 - boto3's name
+        if PartNumber == 2:
+            what["UploadId"] = "of-nobody"
+        return upload_part(PartNumber=PartNumber, **what)
+
+    monkeypatch.setattr(storage._client, "upload_part", refused)
+    with pytest.raises(StorageError):
+        await storage.put("refused", chunks(4 * PART_BYTES), content_type="text/plain")
+    assert slow.now == 0
+    await assert_nothing_left(storage, raw, "refused")
 
 
 async def test_a_second_object_of_the_same_key_replaces_the_first(storage: Storage) -> None:
