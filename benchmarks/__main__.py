@@ -67,11 +67,12 @@ async def measure(wanted: Sequence[str], console: Console) -> list[Figure]:
 
 
 async def clear(state_dir: Path) -> None:
-    """Begin with empty databases: steps of the last run would be asked again, and tables would have grown."""
+    """Begin with nothing: steps of the last run would be asked again, and its files fill the disk."""
     state = State(state_dir)
     with state.lock():
         await end_all(state)
-        shutil.rmtree(state.part_folder("postgres"))
+        for part in ("postgres", "s3"):
+            shutil.rmtree(state.part_folder(part))
 
 
 async def _one(ground: Ground, part: str, console: Console) -> list[Figure]:

@@ -72,8 +72,9 @@ class Ground:
     async def launch_peer(
         self, name: str, argv: Sequence[str], topic: str, options: Mapping[str, Any]
     ) -> None:
-        """Start such a process under a name."""
+        """Start such a process under a name; its log is of this run alone."""
         mark = f"{self.stack.state.folder}/{name}"
+        self.stack.state.log_file(name).unlink(missing_ok=True)
         env = {**Product(self.stack).env, "BENCH_TOPIC": topic, "BENCH_OPTIONS": json.dumps(options)}
         made = spawn([*argv, mark], env, self.stack.state.log_file(name))
         record = ProcessRecord(name, made.pid, made.create_time(), mark, 15, needs=["engine"])
