@@ -211,9 +211,11 @@ async def show(
             Prompt.state.in_(("queued", "sent", "editing")), Prompt.content != statement.excluded.content
         ),
     )
-    await tx.execute(again)
-    await notify(tx, (REPLIES if priority == REPLY else SENDING).name)
-    await notify(tx, CHANGES.name)
+    state = await tx.scalar(again.returning(Prompt.state))
+    if state == "queued":
+        await notify(tx, (REPLIES if priority == REPLY else SENDING).name)
+    elif state == "editing":
+        await notify(tx, CHANGES.name)
 
 
 def rest_key(chat_id: int) -> str:
