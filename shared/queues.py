@@ -20,6 +20,7 @@ import structlog
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Dialect,
     Executable,
     Integer,
     Interval,
@@ -35,6 +36,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from shared import metrics
@@ -46,6 +48,8 @@ from shared.models import PendingReply, Queued
 from shared.wakeups import Wakeups
 
 log = structlog.get_logger(__name__)
+
+_DIALECT = cast("Dialect", postgresql.dialect())  # type: ignore[no-untyped-call]
 
 Row = TypeVar("Row", bound=Queued)
 
@@ -64,6 +68,10 @@ class Later(WorldError):
 
 MAX_LAPSES = 5
 """Claims of one row that may lapse in a row before it is set aside."""
+
+
+WATCHED_S = 30.0
+"""A loop whose queue is watched by :class:`~shared.wakeups.Wakeups` looks by itself as seldom as this."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,7 @@ async def claim_with_tasks(
 def _claim_statement(queue: Queue[Any]) -> Executable:
     """Made once: to build and to look up the same statement costs more than to run it."""
     model = queue.model
-    free = [model.state.in_(queue.waiting), model.due_at <= func.now(), *queue.only]
+    free = _due(queue)
     if queue.order_key is not None:
         elder = aliased(model)
         key: InstrumentedAttribute[Any] = getattr(model, queue.order_key)
@@ -118,6 +126,16 @@ def _claim_statement(queue: Queue[Any]) -> Executable:
         )
         free.append(model.id == head.scalar_subquery())
     return _taking(queue, free)
+
+
+def _due(queue: Queue[Any]) -> list[ColumnElement[bool]]:
+    return [queue.model.state.in_(queue.waiting), queue.model.due_at <= func.now(), *queue.only]
+
+
+def _due_query(queue: Queue[Any]) -> str:
+    """What finds a row when some are due, whether or not they can be taken."""
+    found = select(queue.model.id).where(*_due(queue))
+    return str(found.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))
 
 
 async def claim_also(
@@ -295,7 +313,8 @@ class Loop(Generic[Row]):
         self._queue = queue
         self._handle = handle
         self._db = db
-        self._event = wakeups.subscribe(queue.name)
+        self._wakeups = wakeups
+        self._event = wakeups.subscribe(queue.name, _due_query(queue))
         self._concurrency = concurrency
         self._poll_s = poll_s
         self.claim_s = claim_s
@@ -357,7 +376,8 @@ class Loop(Generic[Row]):
                 log.warning("queue cannot be read", queue=self._queue.name, error=str(error))
             if room and taken == room:
                 continue
-            await self._rest(stopping, pause_s(failures, 10) if failures else self._poll_s)
+            rest_s = max(self._poll_s, WATCHED_S) if self._wakeups.is_watching else self._poll_s
+            await self._rest(stopping, pause_s(failures, 10) if failures else rest_s)
 
     async def _take(self, room: int) -> int:
         async with self._db.begin() as tx:

@@ -1,4 +1,7 @@
-"""Wake-ups between processes: NOTIFY sets an event here, so that nobody waits for the next poll."""
+"""Wake-ups: NOTIFY of another process sets an event here, and one query for all finds what falls due.
+
+So nobody waits for its next poll, and an idle process asks its database once a second, whatever it serves.
+"""
 
 import asyncio
 from collections import defaultdict
@@ -11,21 +14,32 @@ from shared.health import Pulse
 
 log = structlog.get_logger(__name__)
 
-HEARTBEAT_S = 10.0
+LOOK_S = 1.0
+PATIENCE_S = 10.0
+"""A database that does not answer for so long is taken to be gone."""
 
 
 class Wakeups:
     """The named signals of one process; one may be lost while the connection is down, polls are the net."""
 
+    is_watching = False
+    """Whether what falls due is being looked for; while it is not, everybody has to look for themselves."""
+
     def __init__(self, url: str) -> None:
         self._url = url
         self.pulse = Pulse("wakeups")
         self._events: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._due: dict[str, str] = {}
 
-    def subscribe(self, name: str) -> asyncio.Event:
-        """An event that is set each time ``name`` is notified; the subscriber clears it."""
+    def subscribe(self, name: str, due: str | None = None) -> asyncio.Event:
+        """An event that is set each time ``name`` is notified; the subscriber clears it.
+
+        ``due`` is a query, in SQL without parameters: while it finds a row the event is set at each look.
+        """
         event = asyncio.Event()
         self._events[name].add(event)
+        if due is not None:
+            self._due[name] = due
         return event
 
     def wake(self, name: str) -> None:
@@ -50,6 +64,8 @@ class Wakeups:
                     self._wake_all()  # whatever was notified while nobody listened
                     await self._listen(connection, stopping)
             except (psycopg.Error, TimeoutError) as error:
+                self.is_watching = False
+                self._wake_all()  # to look for themselves from now on
                 log.warning("wake-ups lost, polling meanwhile", error=str(error), again_in_s=delay_s)
                 try:
                     await asyncio.wait_for(stopping.wait(), delay_s)
@@ -59,14 +75,19 @@ class Wakeups:
     async def _listen(
         self, connection: psycopg.AsyncConnection[tuple[object, ...]], stopping: asyncio.Event
     ) -> None:
-        quiet_s = 0.0
+        clock = asyncio.get_running_loop().time
+        look_at = clock()
         while not stopping.is_set():
             self.pulse.beat()
-            heard = False
-            async for notification in connection.notifies(timeout=0.5, stop_after=64):
-                heard = True
+            async for notification in connection.notifies(timeout=LOOK_S / 2, stop_after=64):
                 self.wake(notification.payload)
-            quiet_s = 0.0 if heard else quiet_s + 0.5
-            if quiet_s >= HEARTBEAT_S:
-                await asyncio.wait_for(connection.execute("SELECT 1"), HEARTBEAT_S)
-                quiet_s = 0.0
+            if clock() >= look_at:
+                await asyncio.wait_for(self._look(connection), PATIENCE_S)
+                self.is_watching = True
+                look_at = clock() + LOOK_S
+
+    async def _look(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+        looks = [f"SELECT '{name}' WHERE EXISTS ({query})" for name, query in self._due.items()]
+        found = await connection.execute(" UNION ALL ".join(looks or ["SELECT NULL"]).encode())
+        for (name,) in await found.fetchall():
+            self.wake(str(name))

@@ -504,6 +504,36 @@ async def test_a_notification_reaches_the_loop_of_another_process(db: Database, 
         await until(lambda: handler.seen, "the notified loop takes the row", patience_s=5)
 
 
+async def test_a_row_that_falls_due_is_found_by_one_look_for_all(db: Database, database_url: str) -> None:
+    watching = Wakeups(database_url)
+    handler = Handler(db)
+    loops = [Loop(queue, handler, db, watching, poll_s=30) for queue in (PLAIN, ORDERED)]
+    async with running(watching.run, *(loop.run for loop in loops)):
+        await until(lambda: watching.is_watching, "it watches")
+        await an_update(db, due_at=datetime.now(UTC) + timedelta(seconds=0.5))
+        await until(lambda: handler.seen, "the row is taken when it is due", patience_s=5)
+
+
+async def test_a_loop_that_is_watched_hardly_looks_by_itself(
+    db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, watching = 0, Wakeups(database_url)
+    take = Loop._take
+
+    async def counted(self: Loop[Update], room: int) -> int:
+        nonlocal looks
+        looks += 1
+        return await take(self, room)
+
+    monkeypatch.setattr(Loop, "_take", counted)
+    async with running(watching.run, Loop(PLAIN, Handler(db), db, watching, poll_s=0.01).run):
+        await until(lambda: watching.is_watching, "it watches")
+        await asyncio.sleep(0.1)  # the rest that it had begun before
+        before = looks
+        await asyncio.sleep(0.3)
+    assert looks == before
+
+
 async def test_a_stop_finishes_what_is_in_hand_and_takes_no_more(db: Database, wakeups: Wakeups) -> None:
     await fill(db, [f"k:{n}" for n in range(10)])
     go_on = asyncio.Event()

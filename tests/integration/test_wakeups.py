@@ -17,11 +17,12 @@ from shared.db import (
 )
 from shared.errors import ConfigurationError
 from shared.wakeups import Wakeups
-from tests.fakes.waiting import running
+from tests.fakes.waiting import running, until
 
 LISTENERS = (
     "FROM pg_stat_activity WHERE datname = current_database()"
-    " AND (query LIKE 'LISTEN%' OR query = 'SELECT 1') AND pid <> pg_backend_pid() AND state = 'idle'"
+    " AND (query LIKE 'LISTEN%' OR query LIKE '%EXISTS%' OR query = 'SELECT NULL')"
+    " AND pid <> pg_backend_pid() AND state = 'idle'"
 )
 
 
@@ -77,6 +78,32 @@ async def test_a_lost_connection_is_made_again_and_everybody_looks(
     event.clear()
     await tell(db, "updates")
     await asyncio.wait_for(event.wait(), 5)
+
+
+async def test_what_falls_due_is_found_though_nobody_tells(
+    db: Database, listening: tuple[Wakeups, asyncio.Event]
+) -> None:
+    wakeups, event = listening
+    due, never = (
+        wakeups.subscribe("due", "SELECT 1 WHERE now() > '2026-01-01'"),
+        wakeups.subscribe("never", "SELECT 1 WHERE false"),
+    )
+    await asyncio.wait_for(due.wait(), 5)
+    assert wakeups.is_watching
+    assert not never.is_set()
+    assert not event.is_set()
+
+
+async def test_whoever_is_watched_looks_for_themselves_while_the_connection_is_lost(
+    db: Database, listening: tuple[Wakeups, asyncio.Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wakeups, event = listening
+    await until(lambda: wakeups.is_watching, "it watches")
+    monkeypatch.setattr(wakeups, "_url", "postgresql://nobody:x@127.0.0.1:1/nothing")
+    async with db.begin() as tx:
+        assert list(await tx.scalars(text(f"SELECT pg_terminate_backend(pid) {LISTENERS}")))
+    await asyncio.wait_for(event.wait(), 5)
+    assert not wakeups.is_watching
 
 
 async def test_listening_waits_for_a_database_that_is_away_and_can_be_stopped() -> None:
