@@ -132,6 +132,7 @@ def _due(queue: Queue[Any]) -> list[ColumnElement[bool]]:
     return [queue.model.state.in_(queue.waiting), queue.model.due_at <= func.now(), *queue.only]
 
 
+@functools.cache
 def _due_query(queue: Queue[Any]) -> str:
     """What finds a row when some are due, whether or not they can be taken."""
     found = select(queue.model.id).where(*_due(queue))
@@ -363,6 +364,8 @@ class Loop(Generic[Row]):
 
     async def _work(self, stopping: asyncio.Event) -> None:
         failures = 0
+        if self._wakeups.is_watching:  # a start would look for nothing in a dozen queues
+            await self._rest(stopping, WATCHED_S)
         while not stopping.is_set():
             self._pulse.beat()
             self._event.clear()

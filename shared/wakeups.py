@@ -23,7 +23,7 @@ class Wakeups:
     """The named signals of one process; one may be lost while the connection is down, polls are the net."""
 
     is_watching = False
-    """Whether what falls due is being looked for; while it is not, everybody has to look for themselves."""
+    """Whether what is due is being looked for; while it is not, everybody has to look for themselves."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -54,6 +54,7 @@ class Wakeups:
     async def run(self, stopping: asyncio.Event) -> None:
         """Listen until ``stopping``; connect again, with a pause, whenever the connection is lost."""
         delay_s = 0.5
+        self.is_watching = True  # in a moment, or what follows takes it back
         while not stopping.is_set():
             self.pulse.beat()
             try:
@@ -61,7 +62,9 @@ class Wakeups:
                 async with connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     delay_s = 0.5
-                    self._wake_all()  # whatever was notified while nobody listened
+                    # Whatever was notified while nobody listened.
+                    for name in self._events.keys() - self._due.keys():
+                        self.wake(name)
                     await self._listen(connection, stopping)
             except (psycopg.Error, TimeoutError) as error:
                 self.is_watching = False
@@ -79,12 +82,12 @@ class Wakeups:
         look_at = clock()
         while not stopping.is_set():
             self.pulse.beat()
-            async for notification in connection.notifies(timeout=LOOK_S / 2, stop_after=64):
-                self.wake(notification.payload)
             if clock() >= look_at:
                 await asyncio.wait_for(self._look(connection), PATIENCE_S)
                 self.is_watching = True
                 look_at = clock() + LOOK_S
+            async for notification in connection.notifies(timeout=LOOK_S / 2, stop_after=64):
+                self.wake(notification.payload)
 
     async def _look(self, connection: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
         looks = [f"SELECT '{name}' WHERE EXISTS ({query})" for name, query in self._due.items()]

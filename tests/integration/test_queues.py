@@ -514,24 +514,37 @@ async def test_a_row_that_falls_due_is_found_by_one_look_for_all(db: Database, d
         await until(lambda: handler.seen, "the row is taken when it is due", patience_s=5)
 
 
-async def test_a_loop_that_is_watched_hardly_looks_by_itself(
+async def test_loops_that_are_watched_do_not_look_for_nothing(
     db: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks, watching = 0, Wakeups(database_url)
-    take = Loop._take
+    done: Counter[str] = Counter()
+    watching, take, look = Wakeups(database_url), Loop._take, Wakeups._look
 
-    async def counted(self: Loop[Update], room: int) -> int:
-        nonlocal looks
-        looks += 1
+    async def counted_take(self: Loop[Update], room: int) -> int:
+        done["takes"] += 1
         return await take(self, room)
 
-    monkeypatch.setattr(Loop, "_take", counted)
-    async with running(watching.run, Loop(PLAIN, Handler(db), db, watching, poll_s=0.01).run):
-        await until(lambda: watching.is_watching, "it watches")
-        await asyncio.sleep(0.1)  # the rest that it had begun before
-        before = looks
-        await asyncio.sleep(0.3)
-    assert looks == before
+    async def counted_look(self: Wakeups, connection: Any) -> None:
+        done["looks"] += 1
+        await look(self, connection)
+
+    monkeypatch.setattr(Loop, "_take", counted_take)
+    monkeypatch.setattr(Wakeups, "_look", counted_look)
+    loops = [Loop(queue, Handler(db), db, watching, poll_s=0.01) for queue in (PLAIN, ORDERED)]
+    async with running(watching.run, *(loop.run for loop in loops)):
+        await until(lambda: done["looks"] == 3, "it looks three times")
+        assert done["takes"] == 0
+        await an_update(db)
+        await until(lambda: done["takes"] > 0, "they look when something is due")
+
+
+async def test_loops_look_for_themselves_when_nobody_can_watch(db: Database) -> None:
+    away = Wakeups("postgresql://nobody:x@127.0.0.1:1/nothing")
+    handler = Handler(db)
+    async with running(away.run, Loop(PLAIN, handler, db, away, poll_s=0.05).run):
+        await until(lambda: not away.is_watching, "it has lost the database")
+        await an_update(db)
+        await until(lambda: handler.seen, "the loop takes the row by itself", patience_s=5)
 
 
 async def test_a_stop_finishes_what_is_in_hand_and_takes_no_more(db: Database, wakeups: Wakeups) -> None:

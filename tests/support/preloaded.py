@@ -53,6 +53,7 @@ def preload(kinds: Sequence[str] = KINDS) -> None:
     configure_mappers()
     for queue in [each for each in gc.get_objects() if isinstance(each, queues.Queue)]:
         queues._claim_statement(queue)
+        queues._due_query(queue)
     settle_heap()
 
 
