@@ -1,4 +1,4 @@
-"""`stepgram`: the operator's commands."""
+"""`stepgram`: the operator's commands. Each imports what it needs, so that `--help` waits for nothing."""
 
 import argparse
 import asyncio
@@ -6,27 +6,26 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic.util import CommandError
-from sqlalchemy import create_engine
-from sqlalchemy.exc import DBAPIError, OperationalError
-
-from shared import logs, texts
-from shared.authoring.lint import Topics, check_files, told
-from shared.authoring.preview import as_html, as_terminal, previews
-from shared.db import driver_url
-from shared.engine.client import EngineClient
+from shared import texts
 from shared.errors import ConfigurationError, StepgramError
-from shared.files import validators
-from shared.operating import deploying, files, instances, links
-from shared.settings import Settings, TopicSettings, load_settings
-from shared.steps import fields
 
-Served = Callable[[Iterable[str]], Topics]
+if TYPE_CHECKING:
+    from shared.authoring.lint import Topics
+    from shared.settings import Settings
+
+Served = Callable[[Iterable[str]], "Topics"]
 """The topics that are served, with those of the modules named."""
 
 
-def main(served: Served = lambda modules: Topics()) -> None:
+def _none_served(_: Iterable[str]) -> "Topics":
+    from shared.authoring.lint import Topics
+
+    return Topics()
+
+
+def main(served: Served = _none_served) -> None:
     """Run one command; an error is one line that says what to do."""
     options = _parser().parse_args()
     try:
@@ -35,6 +34,9 @@ def main(served: Served = lambda modules: Topics()) -> None:
         if options.command == "preview":
             _preview(options, served)
             return
+        from shared import logs
+        from shared.settings import load_settings
+
         settings = load_settings()
         logs.configure(settings.log_level, settings.log_format)
         if options.command == "migrate":
@@ -113,9 +115,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _preview(options: argparse.Namespace, served: Served) -> None:
+def _load_plugins() -> None:
+    from shared.files import validators
+    from shared.steps import fields
+
     fields.load()
     validators.load()
+
+
+def _preview(options: argparse.Namespace, served: Served) -> None:
+    from shared.authoring.preview import as_html, as_terminal, previews
+    from shared.settings import TopicSettings
+
+    _load_plugins()
     try:
         values = json.loads(options.vars.read_text()) if options.vars else {}
     except ValueError as error:
@@ -136,8 +148,10 @@ def _preview(options: argparse.Namespace, served: Served) -> None:
 
 def _lint(options: argparse.Namespace, served: Served) -> int:
     """0: nothing found; 1: findings; 2: a file that cannot be read."""
-    fields.load()
-    validators.load()
+    from shared.authoring.lint import check_files, told
+    from shared.settings import TopicSettings
+
+    _load_plugins()
     topics = served(TopicSettings().topic_modules).with_names(options.topic)
     findings = check_files(options.files, topics)
     if text := told(findings, options.format):
@@ -145,8 +159,13 @@ def _lint(options: argparse.Namespace, served: Served) -> int:
     return 2 if any(each.rule == "unreadable" for each in findings) else int(bool(findings))
 
 
-def _migrate(settings: Settings) -> None:
+def _migrate(settings: "Settings") -> None:
+    from alembic.util import CommandError
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import DBAPIError, OperationalError
+
     import migrations
+    from shared.db import driver_url
 
     engine = create_engine(driver_url(settings.database_direct_url or settings.database_url))
     try:
@@ -163,7 +182,7 @@ def _migrate(settings: Settings) -> None:
     sys.stdout.write(f"the tables are at revision {migrations.latest()}\n")
 
 
-async def _doctor(settings: Settings, options: argparse.Namespace) -> int:
+async def _doctor(settings: "Settings", options: argparse.Namespace) -> int:
     from shared.doctor import report
 
     findings = await report.examine(settings, fix=options.fix)
@@ -171,8 +190,10 @@ async def _doctor(settings: Settings, options: argparse.Namespace) -> int:
     return 0 if report.is_well(findings) else 1
 
 
-async def _files(settings: Settings, form: str) -> int:
+async def _files(settings: "Settings", form: str) -> int:
     """0: bucket and rows agree; 1: they do not, and each difference was told."""
+    from shared.operating import files
+
     agrees = True
     async for line in files.told(settings, as_json=form == "json"):
         agrees = False
@@ -182,10 +203,12 @@ async def _files(settings: Settings, form: str) -> int:
     return 0 if agrees else 1
 
 
-async def _deploy(settings: Settings, options: argparse.Namespace, served: Served) -> None:
+async def _deploy(settings: "Settings", options: argparse.Namespace, served: Served) -> None:
+    from shared.engine.client import EngineClient
+    from shared.operating import deploying
+
     topics = served(settings.topic_modules).with_names(options.topic)
-    fields.load()
-    validators.load()
+    _load_plugins()
     for path in options.files:
         path.open("rb").close()
     if not options.no_lint:
@@ -195,12 +218,17 @@ async def _deploy(settings: Settings, options: argparse.Namespace, served: Serve
             sys.stdout.write(f"{line}\n")
 
 
-async def _link(settings: Settings, options: argparse.Namespace) -> str:
+async def _link(settings: "Settings", options: argparse.Namespace) -> str:
+    from shared.operating import links
+
     given = options.start, options.tenant, options.person, options.step, options.task
     return await links.link(settings, links.Wanted(options.expires, *given))
 
 
-async def _instances(settings: Settings, options: argparse.Namespace) -> None:
+async def _instances(settings: "Settings", options: argparse.Namespace) -> None:
+    from shared.engine.client import EngineClient
+    from shared.operating import instances
+
     async with EngineClient.from_settings(settings) as engine:
         if options.command == "start":
             given = instances.variables(options.var)
