@@ -365,7 +365,7 @@ class Loop(Generic[Row]):
     async def _work(self, stopping: asyncio.Event) -> None:
         failures = 0
         if self._wakeups.is_watching:  # a start would look for nothing in a dozen queues
-            await self._rest(stopping, WATCHED_S)
+            await self._rest(stopping, self._look_s)
         while not stopping.is_set():
             self._pulse.beat()
             self._event.clear()
@@ -379,8 +379,12 @@ class Loop(Generic[Row]):
                 log.warning("queue cannot be read", queue=self._queue.name, error=str(error))
             if room and taken == room:
                 continue
-            rest_s = max(self._poll_s, WATCHED_S) if self._wakeups.is_watching else self._poll_s
-            await self._rest(stopping, pause_s(failures, 10) if failures else rest_s)
+            await self._rest(stopping, pause_s(failures, 10) if failures else self._look_s)
+
+    @property
+    def _look_s(self) -> float:
+        """How long it rests unless it is woken."""
+        return max(self._poll_s, WATCHED_S) if self._wakeups.is_watching else self._poll_s
 
     async def _take(self, room: int) -> int:
         async with self._db.begin() as tx:

@@ -40,7 +40,6 @@ ALIKE = {"replies": "prompts"}
 """Either queue may take a reply that waits."""
 
 EMPTY = (b"[]", b'{"ok":true,"result":[]}')
-SELDOM = 3
 SMALLEST_PART_BYTES = 5 * 1024 * 1024
 WRITTEN = "rows that this transaction has written"
 
@@ -78,22 +77,18 @@ def install(points: Points) -> None:
     _wrap_database(points)
     _wrap_http(points)
     _wrap_bucket(points)
-    _look_seldom()
+    _look_again()
 
 
-def _look_seldom() -> None:
-    """Let loops look seldom, for idle looks are dear, and once more when what a dead process held is free."""
-    make, run = Loop.__init__, Wakeups.run
-
-    def made(self: Loop[Any], *arguments: Any, poll_s: float = 1.0, **options: Any) -> None:
-        make(self, *arguments, poll_s=SELDOM * poll_s, **options)
+def _look_again() -> None:
+    """Let all loops look once more when what a dead process held is free."""
+    run = Wakeups.run
 
     async def running(self: Wakeups, stopping: asyncio.Event) -> None:
         lapsed_s = float(os.environ["CLAIM_S"]) + 0.1
         asyncio.get_running_loop().call_later(lapsed_s, self._wake_all)
         await run(self, stopping)
 
-    Loop.__init__ = made  # type: ignore[method-assign]
     Wakeups.run = running  # type: ignore[method-assign]
 
 

@@ -270,7 +270,8 @@ async def a_world(
     database_url = await create_database(stack, f"world_{number}", template)
     async with running_sandbox() as sandbox, Town(sandbox.url) as town:
         rates = sandbox.sandbox.limits.rates
-        rates.per_chat_s, rates.per_group_min = 10.0, 200.0
+        rates.per_chat_s = float(QUICK["CHAT_MESSAGES_PER_S"])
+        rates.per_group_min = float(QUICK["GROUP_MESSAGES_PER_MIN"])
         settings = {
             "DATABASE_URL": database_url,
             "TELEGRAM_API_URL": sandbox.url,
